@@ -1,0 +1,29 @@
+"""What every test may use: the canary phrase, and extracts made of invented records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models import RECIPES, build_and_register
+from triage.settings import Settings
+
+#: Stands in every text of the suite. It must show in no log, output, exception, Prefect row or audit event.
+CANARY = "zebra quorum marmalade"
+
+
+@pytest.fixture(scope="session")
+def canary() -> str:
+    """The phrase that every record text of the suite holds."""
+    return CANARY
+
+
+@pytest.fixture(scope="session")
+def registry_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with a model of every recipe, built from the corpus once a session: never write to it."""
+    folder = tmp_path_factory.mktemp("registry")
+    for recipe in RECIPES:
+        build_and_register(recipe, Settings(registry_dir=folder), as_of=datetime(2026, 10, 14, tzinfo=UTC))
+    return folder

@@ -1,0 +1,67 @@
+"""Settings: defaults, precedence, and every error in one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from triage import settings
+from triage.errors import SettingsError
+
+pytestmark = pytest.mark.usefixtures("away")
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_setting_has_a_default() -> None:
+    assert settings.load().budget_items == 40
+
+
+def test_environment_goes_before_the_file(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (away / "triage.toml").write_text("budget_items = 12\nretention_days = 5\n")
+    monkeypatch.setenv("TRIAGE_BUDGET_ITEMS", "13")
+    loaded = settings.load()
+    assert (loaded.budget_items, loaded.retention_days) == (13, 5)
+
+
+def test_all_errors_come_in_one_message(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (away / "triage.toml").write_text(
+        "budget_items = 0\ncontrol_share = 2.0\nbudgit = 1\ntimezone = 'Mars/Base'\n"
+    )
+    monkeypatch.setenv("TRIAGE_RECIPEE", "linear")
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    message = str(caught.value)
+    for name in ("budget_items", "control_share", "budgit", "timezone", "TRIAGE_RECIPEE"):
+        assert name in message
+    assert "known: " in message
+    assert caught.value.exit_code == 10
+
+
+def test_a_broken_file_is_named(away: Path) -> None:
+    (away / "triage.toml").write_text("budget_items = \n")
+    with pytest.raises(SettingsError, match=r"triage\.toml"):
+        settings.load()
+
+
+def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_SETTINGS", "nowhere.toml")
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
+        settings.load()
+
+
+def test_a_password_in_the_store_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_DATABASE_URL", "postgresql://triage:hunter2@db/triage")
+    loaded = settings.load()
+    assert "hunter2" not in repr(loaded)
+    assert "hunter2" in loaded.store_url
+
+
+def test_the_table_names_every_setting() -> None:
+    for name in settings.Settings.model_fields:
+        assert f"| `{name}` |" in settings.table()

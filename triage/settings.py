@@ -1,0 +1,179 @@
+"""The settings of a force, with a default for every one, read from ``triage.toml`` and ``TRIAGE_*``.
+
+Precedence: environment, then the TOML file, then the defaults. Every wrong setting is named in one
+message. The table of settings in the README is printed from this class.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from triage.errors import SettingsError, known_names
+
+Share = Annotated[float, Field(ge=0, le=1)]
+FILE_VARIABLE = "TRIAGE_SETTINGS"
+DEFAULT_FILE = "triage.toml"
+_PREFIX = "TRIAGE_"
+
+
+class Settings(BaseSettings):
+    """All that a force can set; the unit stands in the name."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(Path("var"), description="Folder for the store, run files and Prefect's own data.")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the store; empty means SQLite in `data_dir`."
+    )
+    registry_dir: Path = Field(Path("models/registry"), description="Folder of the fitted models.")
+    mapping_file: Path | None = Field(
+        None, description="TOML file that says which of the force's columns is which; see docs/mapping.md."
+    )
+    recipe: str = Field("linear", description="Recipe of the model that ranks (a name in `models.RECIPES`).")
+    timezone: str = Field("Europe/London", description="Zone of times that carry no offset.")
+    own_force_prefixes: tuple[str, ...] = Field(
+        (),
+        description="First parts of this force's crime references, such as `42`; others are another force's.",
+    )
+    budget_items: int = Field(40, ge=1, description="Items that the audit team can read a night.")
+    rule_share_max: Share = Field(0.5, description="Most of the budget that the rule arm may take.")
+    control_share: Share = Field(0.1, description="Share of the budget drawn at random.")
+    control_unreadable_items: int = Field(
+        1, ge=0, description="Of those, items drawn from the records without a readable narrative."
+    )
+    control_key_file: Path | None = Field(
+        None,
+        description="File with the secret key of the random draw; empty means `control.key` in `data_dir`.",
+    )
+    maturity_hours: float = Field(
+        24.0, ge=0, description="Age at which a record that is still open becomes eligible."
+    )
+    carry_over_days: int = Field(14, ge=0, description="Days for which an unread item stays in the queue.")
+    repeat_hours: float = Field(
+        24.0, ge=0, description="Longest time between two near-identical records of one matter."
+    )
+    repeat_similarity: Share = Field(
+        0.6, description="Least Jaccard similarity of three-word shingles of near-identical records."
+    )
+    repeat_min_words: int = Field(
+        20, ge=3, description="Shortest text compared with others, so that stock phrases do not link."
+    )
+    rejected_share_max: Share = Field(
+        0.05, description="Share of rejected rows above which the run fails with exit code 11."
+    )
+    assumed_prevalence: float = Field(
+        0.05, gt=0, lt=1, description="Share of records with an unrecorded crime that scores assume."
+    )
+    retention_days: int = Field(90, ge=1, description="Days for which the text of a queued item is kept.")
+    marking: str = Field("OFFICIAL-SENSITIVE", min_length=1, description="Security marking on every export.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("is not a time zone of the IANA database, such as Europe/London") from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment before the TOML file; no .env file and no secrets folder."""
+        path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+        return (
+            init_settings,
+            EnvSettingsSource(settings_cls, env_prefix=_PREFIX),
+            TomlConfigSettingsSource(settings_cls, toml_file=path if path.exists() else None),
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of times that carry no offset."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store, which may hold a password: never print it."""
+        if self.database_url is not None and self.database_url.get_secret_value():
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'triage.db').as_posix()}"
+
+    @property
+    def control_key_path(self) -> Path:
+        """The file that holds the secret key of the random draw."""
+        return self.control_key_file or self.data_dir / "control.key"
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings once, at the edge; every error is named in one message.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown, of the wrong kind or out of range, or the file cannot be read.
+    """
+    named = os.environ.get(FILE_VARIABLE)
+    where = named or DEFAULT_FILE
+    if named and not Path(named).exists():
+        raise SettingsError(
+            "the settings file does not exist",
+            where=named,
+            mend=f"create it, or unset {FILE_VARIABLE}",
+        )
+    known = set(Settings.model_fields)
+    strangers = sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX)
+        and name != FILE_VARIABLE
+        and name.removeprefix(_PREFIX).lower() not in known
+    )
+    problems = [f"{name}: {known_names(name.removeprefix(_PREFIX).lower(), known)}" for name in strangers]
+    settings: Settings | None = None
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in each["loc"])
+            if each["type"] == "extra_forbidden":
+                problems.append(f"{name}: {known_names(name, known)}")
+            else:
+                problems.append(f"{name}: {each['msg']}")
+    except (OSError, ValueError) as error:
+        problems.append(f"the file is not readable TOML: {type(error).__name__} {error}")
+    if problems or settings is None:
+        raise SettingsError(
+            "settings are wrong:\n" + "\n".join(f"    {problem}" for problem in problems),
+            where=f"{where} and the environment variables {_PREFIX}*",
+            mend="correct the settings named above; README.md has the table of all settings",
+        )
+    return settings
+
+
+def table() -> str:
+    """Return the Markdown table of settings that the README shows."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default.as_posix() if isinstance(field.default, Path) else field.default
+        shown = "" if default in (None, ()) else f"`{default}`"
+        lines.append(f"| `{name}` | {shown} | {field.description} |")
+    return "\n".join(lines)
