@@ -1,0 +1,252 @@
+"""References that a text names as already recorded, and whether the extract bears them out.
+
+A reference in a text ("CR 42/123/26", "dup of log 117") is what a writer claims, not what exists: only the
+crimes table and the records decide. Nothing here changes what a record discloses.
+
+Source: domain.md 9, point 2 (claims are to be verified), 6.2 and 6.3 (how logs write them), and the reference
+forms of training_data/corpus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A reference that a text names, as character offsets, and whether the crimes table bears it out.
+
+    ``kind`` is ``crime``, ``n100`` or ``duplicate``; ``status`` is ``verified`` (a crime or record of the
+    extract has this reference), ``unknown`` or ``other_force``. ``reference`` is as written; where
+    verified, it is the reference of that crime or record in the extract.
+    """
+
+    kind: str
+    reference: str
+    start: int
+    end: int
+    status: str
+
+
+#: Characters either side of a reference in which a cue for another force counts (the distance in sample N5 of
+#: domain.md 6.3, with room).
+CUE_WINDOW_CHARACTERS = 60
+_RANGE_MOST = 20
+
+# A number with one or two separators, or a long bare one; times, dates in words and telephone numbers with a
+# leading nought do not come this far.
+_NUMBER = re.compile(
+    r"(?<![\w/.:£-])(?:(?i:cr|[a-z]{2})/|[A-Z]{2}-)?(?:\d{1,8}(?:[/-]\d{2,7}){1,2}|\d{5,11})(?![\w:£]|[/-]\w|\.\d)"
+)
+_CRIME_CUE = re.compile(
+    r"\b(?:crimes?|crimed|crns?|cr|occ|occurrence|niche|cris|n100)\b[\s:.#-]*"
+    r"(?:(?:refs?|reference|no|num|number|occ|raised|recorded|created|is|as|under|given|then|now|the|put|on)\b"
+    r"[\s:.#-]*){0,4}$",
+    re.IGNORECASE,
+)
+_N100_BEFORE = re.compile(r"\bN100\b[^\d;]{0,40}$", re.IGNORECASE)
+_N100_AFTER = re.compile(r"^\s*[(,-]?\s*N100\b", re.IGNORECASE)
+_OTHER_PAPER_BEFORE = re.compile(
+    r"\b(?:ppn|form|dash|dara|do1|po1|lp|property|misper|intel|referral|rtc|reply|strategy|meeting|log|cad|fwin|inc"
+    r"|incident|storm|ois|job|tel|mob|phone|imei|standard)\b[\s\w:,#'-]{0,14}$",
+    re.IGNORECASE,
+)
+_OTHER_PAPER_AFTER = re.compile(
+    r"^\s*(?:is\s+)?(?:(?:the|your|our|my)\s+)?(?:property|misper|log|ppn|form|ncd"
+    r"|for (?:his|her|the|their))\b",
+    re.IGNORECASE,
+)
+
+_MONTHS = r"(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
+_LOG_NAMED = r"\b(?:logs?|incident|inc|cad|storm|fwin|ois|job)\b\s*(?:refs?|no|num|number)?[\s.:#]*"
+_DUPLICATE_CUE = (
+    r"\b(?:dup(?:licates?|licated|e)?|see|linked|same as|same job as|refers? to|already on|repeat of|tied to"
+    r"|follow-?\s?up to)\b"
+)
+
+
+def _log_number(place: str) -> str:
+    """Return the pattern of a log number: ``0011`` of ``0011/17 MAY``, or all of ``4471/23``."""
+    return (
+        rf"(?:(?P<dated{place}>\d{{1,6}})(?=/\d{{1,2}}\s?{_MONTHS})"
+        rf"|(?P<plain{place}>(?:[A-Z]{{2,4}}[/-])?\d{{1,8}}(?:[/-]\d{{1,8}}){{0,2}})(?![\w:£]|[/-]\w|\.\d))"
+    )
+
+
+_DUPLICATE = re.compile(
+    rf"{_DUPLICATE_CUE}[^.;\d]{{0,25}}?{_LOG_NAMED}{_log_number('1')}"
+    rf"|\bdup(?:licate)?\s+(?:of|with)\s+(?:{_LOG_NAMED})?{_log_number('2')}"
+    rf"|{_LOG_NAMED}{_log_number('3')}(?:\s+of\s+[\d/.]{{4,10}})?\s+refers\b",
+    re.IGNORECASE,
+)
+# One of these stands in every duplicate claim; looking for them first saves most of the time.
+_DUPLICATE_LETTERS = ("dup", "see", "linked", "same ", "refer", "already on", "repeat of", "tied to", "up to")
+_NUMBER_GROUPS = tuple(name + place for place in "123" for name in ("dated", "plain"))
+
+_OTHER_FORCE = re.compile(
+    r"\b(?:(?:other|another|host|home)\s+force|xfer|constabulary|police scotland|british transport police"
+    r"|(?:btp|psni|gmp)\s+(?:crime|ref|log|own|recorded)|met(?:ropolitan)? police|they accept"
+    r"|ownership accepted|their\s+(?:own\s+)?(?:ref|reference|log|crime|number)"
+    r"|(?<!statement )(?<!evidence )(?<!actions )transfer(?:red)?\b(?!\s+to\s+(?:cid|ppu|cai[tu])\b))\b"
+    r"|\w+shire police\b|(?-i:\b[A-Z][a-z]+ Police\b)",
+    re.IGNORECASE,
+)
+_LEADING_WORD = re.compile(
+    r"^(?:CRIMES?|CRNS?|CR|OCCURRENCE|OCC|NICHE|N100)(?=[\s/.:#-]|\d)(?:[\s/.:#-]*(?:REF|NO|NUMBER)\b)?[\s/.:#-]*"
+)
+
+
+def canonical(reference: str) -> str:
+    """Return a reference as it compares: no crime word, one separator, no leading noughts.
+
+    >>> canonical("CR 42/00123/26"), canonical("crime 42-123-26"), canonical("14/05529")
+    ('42/123/26', '42/123/26', '14/5529')
+    """
+    bare = _LEADING_WORD.sub("", reference.strip().upper())
+    return "/".join(_bare(part) for part in re.findall(r"[^\W_]+", bare))
+
+
+def _bare(part: str) -> str:
+    return (part.lstrip("0") or "0") if part.isdigit() else part
+
+
+def tail_parts(reference: str) -> tuple[str, ...]:
+    """Return the runs of letters and of digits of a log reference, as its tail is compared.
+
+    >>> tail_parts("XX-20261103-0417"), tail_parts("INC00417")
+    (('XX', '20261103', '417'), ('INC', '417'))
+    """
+    return tuple(_bare(part) for part in re.findall(r"[^\W\d_]+|\d+", reference.upper()))
+
+
+def _shape(reference: str) -> str:
+    """Return ``full`` (a crime reference by its form), ``cued`` (one beside a crime word) or nothing."""
+    parts = re.split(r"[/-]", reference)
+    lengths = [len(part) for part in parts]
+    lettered = parts[0].isalpha()
+    if len(parts) == 3 and (lettered or lengths[0] <= 3) and 3 <= lengths[1] <= 7 and lengths[2] == 2:
+        return "full"
+    if len(parts) == 2 and not lettered:
+        if (lengths[0] >= 6 and lengths[1] == 2) or (lengths[0] == 2 and lengths[1] == 5):
+            return "full"
+        return "cued" if lengths[0] <= 3 <= lengths[1] or (lengths[0] == 5 and lengths[1] == 2) else ""
+    if len(parts) == 2:
+        return "cued" if lengths[1] >= 3 else ""
+    if len(parts) == 1 and lengths[0] == 11:
+        return "full" if not reference.startswith("0") else ""
+    return "cued" if len(parts) == 1 and lengths[0] <= 8 else ""
+
+
+def _expanded(reference: str) -> tuple[str, ...]:
+    """Return the references of a range such as ``14/40021-23``, or the reference alone."""
+    found = re.fullmatch(r"(\d{2}/)(\d{5})-(\d{1,2})", reference)
+    if not found:
+        return (reference,)
+    first = int(found[2])
+    last = int(found[2][: -len(found[3])] + found[3])
+    if not first < last <= first + _RANGE_MOST:
+        return (f"{found[1]}{found[2]}",)
+    return tuple(f"{found[1]}{number:05d}" for number in range(first, last + 1))
+
+
+def _crime_claims(text: str) -> Iterator[Claim]:
+    for found in _NUMBER.finditer(text):
+        expanded = _expanded(found.group())
+        shape = _shape(expanded[0])
+        if not shape:
+            continue
+        start, end = found.span()
+        before, after = text[max(0, start - 48) : start], text[end : end + 24]
+        n100 = bool(_N100_BEFORE.search(before) or _N100_AFTER.search(after))
+        if not n100 and not _CRIME_CUE.search(before):
+            other_paper = _OTHER_PAPER_BEFORE.search(before) or _OTHER_PAPER_AFTER.search(after)
+            if shape != "full" or other_paper:
+                continue
+        for reference in expanded:
+            yield Claim("n100" if n100 else "crime", reference, start, end, "unknown")
+
+
+def _duplicate_claims(text: str) -> Iterator[Claim]:
+    lowered = text.lower()
+    if not any(letters in lowered for letters in _DUPLICATE_LETTERS):
+        return
+    for found in _DUPLICATE.finditer(text):
+        name = next(group for group in _NUMBER_GROUPS if found[group] is not None)
+        yield Claim("duplicate", found[name], found.start(name), found.end(name), "unknown")
+
+
+def find_claims(text: str) -> tuple[Claim, ...]:
+    """Return what a text names as recorded elsewhere, in the order of the text, all yet ``unknown``.
+
+    Parameters
+    ----------
+    text : str
+        The record's text; offsets are characters of it.
+
+    Source: reference forms of domain.md 6.3 and of training_data/corpus.
+
+    >>> [(claim.kind, claim.reference) for claim in find_claims("CRIMED 42/70000/26. DUP OF LOG 117.")]
+    [('crime', '42/70000/26'), ('duplicate', '117')]
+    """
+    duplicates = tuple(_duplicate_claims(text))
+    taken = {claim.start for claim in duplicates}
+    crimes = [claim for claim in _crime_claims(text) if claim.start not in taken]
+    return tuple(sorted((*crimes, *duplicates), key=lambda claim: (claim.start, claim.reference, claim.kind)))
+
+
+def _other_force(claim: Claim, text: str, own: Collection[str]) -> bool:
+    written = re.split(r"[/-]", claim.reference.upper())
+    if written[0] == "CR":
+        written = written[1:]
+    prefixed = claim.kind != "duplicate" and len(written) > 1 and len(written[0]) <= 3
+    if own and prefixed:
+        return _bare(written[0]) not in own
+    around = text[max(0, claim.start - CUE_WINDOW_CHARACTERS) : claim.end + CUE_WINDOW_CHARACTERS]
+    return bool(_OTHER_FORCE.search(around))
+
+
+def check_claims(
+    claims: Sequence[Claim],
+    text: str,
+    *,
+    crimes: Mapping[str, str],
+    records: Collection[str] = frozenset(),
+    log_named: Callable[[str], str | None] = lambda _: None,
+    own_force_prefixes: Sequence[str] = (),
+) -> tuple[Claim, ...]:
+    """Return the claims with their status; a crime claim that is only a record's own reference is left out.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+        What ``find_claims`` returned for this text.
+    text : str
+        The record's text.
+    crimes : mapping of str to str
+        ``canonical`` crime reference to the reference in the crimes table.
+    records : collection of str
+        ``canonical`` references of the records of the extract, which are no crimes.
+    log_named : callable
+        Returns the reference of the one record that a log number means, None where none or several fit.
+    own_force_prefixes : sequence of str
+        First parts of this force's crime references; where empty, only a cue in words tells another force's.
+        A reference that the crimes table holds is always ``verified``, whatever stands beside it.
+    """
+    own = {_bare(prefix.strip().upper()) for prefix in own_force_prefixes}
+    checked = []
+    for claim in claims:
+        if claim.kind == "duplicate":
+            reference = log_named(claim.reference)
+        else:
+            reference = crimes.get(canonical(claim.reference))
+            if reference is None and canonical(claim.reference) in records:
+                continue
+        if reference is not None:
+            checked.append(replace(claim, reference=reference, status="verified"))
+        elif _other_force(claim, text, own):
+            checked.append(replace(claim, status="other_force"))
+        else:
+            checked.append(claim)
+    return tuple(checked)
