@@ -1,0 +1,60 @@
+"""How to build a model: one recipe a file, handed out by name in ``RECIPES``.
+
+A recipe turns a training table into a ranker. Recipes never read extracts, settings or the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from models import keywords, linear
+from training_data.build import TrainingTable, corpus_table
+from triage.errors import ModelError, known_names
+from triage.learning import registry
+from triage.ranking.scoring import Ranker
+from triage.settings import Settings
+
+RECIPES: dict[str, Callable[[TrainingTable], Ranker]] = {
+    "linear": linear.build,
+    "word_search": keywords.build_word_search,
+    "weighted_phrases": keywords.build_weighted_phrases,
+    "dash_count": keywords.build_dash_count,
+}
+
+
+def build_and_register(
+    recipe: str, settings: Settings, *, as_of: datetime, corpus: Sequence[Path] = ()
+) -> str:
+    """Build a model from the corpus, put it into the registry, and return its id.
+
+    Parameters
+    ----------
+    recipe : str
+        A name in ``RECIPES``.
+    settings : Settings
+        For the folder of the registry.
+    as_of : datetime
+        The moment up to which the training data is known; part of the model's id.
+    corpus : sequence of Path, optional
+        Labelled files; by default the corpus that ships.
+
+    Raises
+    ------
+    ModelError
+        If no recipe has this name.
+    """
+    if recipe not in RECIPES:
+        raise ModelError(
+            f"recipe {known_names(recipe, RECIPES)}", mend="set `recipe` to one of the known names"
+        )
+    table = corpus_table(corpus)
+    model = RECIPES[recipe](table)
+    return registry.register(
+        settings.registry_dir,
+        recipe=recipe,
+        model=model,
+        as_of=as_of,
+        training={"records": len(table.examples), "sha256": table.digest},
+    )

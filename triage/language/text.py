@@ -1,0 +1,125 @@
+"""One pass over a text: its normalised words and its clauses, with exact character offsets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from triage.language.forms import question_numbered
+from triage.reading.records import Record
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+#: A clause longer than this many words is cut at its next comma, at the latest at `_LONGEST_WORDS`.
+_LONG_WORDS, _LONGEST_WORDS = 12, 28
+#: A clause is left whole where cutting it would leave a rest shorter than this.
+_SPARE_WORDS = 8
+_BREAK = re.compile(r"(?<=[.!?;])\s+|\n+|\s*\|\s*")
+_WORD = re.compile(r"\S+")
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A stretch of text read as one statement (character offsets), or one answer of a form.
+
+    ``question`` is the question's column name, such as ``q18``, for an answer and empty for text; ``words``
+    are the normalised words of the clause.
+    """
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the features see of a record: its clauses in order, answers last."""
+
+    clauses: tuple[Clause, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All normalised words of the text, then those of the answers."""
+        return tuple(word for clause in self.clauses for word in clause.words)
+
+
+@cache
+def tokenizer() -> Language:
+    """Return spaCy's blank English pipeline, made once: nothing is downloaded."""
+    import spacy
+
+    return spacy.blank("en")
+
+
+def clause_spans(text: str) -> list[tuple[int, int]]:
+    """Return the clauses of a text as character spans, in order and without overlap.
+
+    Breaks at sentence ends, new lines and bars; logs that run on without full stops are cut at commas.
+
+    >>> clause_spans("ATT. SPOKE TO BOTH | NFA")
+    [(0, 4), (5, 18), (21, 24)]
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    ends = [(match.start(), match.end()) for match in _BREAK.finditer(text)]
+    for end, following in [*ends, (len(text), len(text))]:
+        if end > start and text[start:end].strip():
+            spans.extend(_cut_long(text, start, end))
+        start = following
+    return spans
+
+
+def _cut_long(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    words = list(_WORD.finditer(text, start, end))
+    if len(words) <= _LONGEST_WORDS + _SPARE_WORDS:
+        yield start, end
+        return
+    first = 0
+    for index, word in enumerate(words):
+        length = index - first + 1
+        if length >= _LONGEST_WORDS or (length >= _LONG_WORDS and word.group().endswith((",", ")", "-"))):
+            yield words[first].start(), word.end()
+            first = index + 1
+    if first < len(words):
+        yield words[first].start(), end
+
+
+def read_documents(records: Iterable[Record]) -> list[Document]:
+    """Return each record as a document, tokenised once by spaCy's blank English tokenizer.
+
+    Numbers keep their shape only (``42/117`` becomes ``00/000``), so that references are not learnt by heart.
+    Answers become clauses of one word without offsets, such as ``strangulation=y``: by what the question is
+    about, since forms number their questions differently.
+    """
+    make_doc = tokenizer().make_doc
+    documents = []
+    for record in records:
+        spans = clause_spans(record.text)
+        found: list[list[str]] = [[] for _ in spans]
+        at = 0
+        for token in make_doc(record.text):
+            while at < len(spans) and token.idx >= spans[at][1]:
+                at += 1
+            if at == len(spans):
+                break
+            word = token.text.strip()
+            if word and token.idx >= spans[at][0]:
+                found[at].append(_DIGIT.sub("0", word.lower()))
+        clauses = [Clause(start, end, tuple(words)) for (start, end), words in zip(spans, found, strict=True)]
+        clauses += [
+            Clause(0, 0, (_answer_word(record.form_version, number, answer),), question=f"q{number}")
+            for number, answer in sorted(record.answers.items())
+        ]
+        documents.append(Document(tuple(clauses)))
+    return documents
+
+
+def _answer_word(form_version: str, number: int, answer: str) -> str:
+    asked = question_numbered(form_version, number)
+    return f"{asked.name if asked else f'{form_version}:{number}'}={answer.lower()}"
