@@ -1,0 +1,272 @@
+"""The store: one transaction per act, with its audit event; what is written stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, null, or_, select, update
+
+from triage.errors import UsageError
+from triage.ranking.allocation import Draw
+from triage.store import audit as trail
+from triage.store.coding import add, draw_of, item_of, place_values, plain, queue_row_of, run_of, text_of
+from triage.store.connected import Connected
+from triage.store.rows import AuditEvent, Chain, Chained, Item, ItemText, Publication, QueueRow, Run
+from triage.store.servers import engine_for, parsed, wipe_free_space
+from triage.store.tables import audit_events, draws, item_texts, places, queue_items, rejects, runs
+
+# Well below the bound on parameters of SQLite (32,766) and PostgreSQL (65,535).
+_CHUNK = 5000
+
+
+def open_store(url: str) -> Store:
+    """Return the store at an address; it connects on first use.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:///path`` or ``postgresql://user@host/database``.
+
+    Raises
+    ------
+    StoreError
+        If the address is of neither kind, or the driver of PostgreSQL is not installed.
+    """
+    return Store(engine_for(parsed(url)))
+
+
+class Store(Connected):
+    """What the nights have published and who read it; a context manager, or ``close`` it.
+
+    Every method raises ``StoreError`` if the server cannot be reached or refuses. A method that writes takes
+    the audit event and writes both or neither.
+    """
+
+    # Writing
+
+    def publish(self, publication: Publication, audit: AuditEvent) -> bool:
+        """Add a night as a whole, or nothing; False if this run was published before.
+
+        Raises
+        ------
+        StoreError
+            If another run has stored one of its items or draws, or one of its strings cannot be stored.
+        """
+        run = publication.run
+
+        def work(connection: Connection) -> bool:
+            if connection.scalar(select(runs.c.run_id).where(runs.c.run_id == run.run_id)):
+                return False
+            number = (connection.scalar(select(func.max(runs.c.number))) or 0) + 1
+            add(connection, runs, [{**plain(run), "number": number}])
+            add(connection, queue_items, map(plain, publication.items))
+            add(connection, item_texts, map(plain, publication.texts))
+            add(connection, places, place_values(run.run_id, publication.places))
+            add(connection, draws, ({**plain(draw), "run_id": run.run_id} for draw in publication.draws))
+            add(
+                connection,
+                rejects,
+                (
+                    {
+                        "run_id": run.run_id,
+                        "number": order,
+                        "file": row.file,
+                        "table_name": row.table,
+                        "row_number": row.row_number,
+                        "column_name": row.column,
+                        "rule": row.rule,
+                    }
+                    for order, row in enumerate(publication.rejects, 1)
+                ),
+            )
+            trail.append(connection, audit)
+            return True
+
+        return self._write(work)
+
+    def record(self, audit: AuditEvent) -> None:
+        """Add an audit event alone."""
+        self._write(lambda connection: trail.append(connection, audit))
+
+    def consult(self, item_id: str, audit: AuditEvent) -> tuple[ItemText, ...]:
+        """Return an item's texts and log the consultation in the same transaction.
+
+        Raises
+        ------
+        UsageError
+            If no item has this id.
+        """
+        _expect("consultation", audit)
+
+        def work(connection: Connection) -> tuple[ItemText, ...]:
+            texts = _texts(connection, item_id)
+            if not texts:
+                raise UsageError(
+                    "no item has this id", where=item_id, mend="`triage queue list` shows the ids"
+                )
+            trail.append(connection, audit)
+            return texts
+
+        return self._write(work)
+
+    def disclose(self, run_id: str | None, audit: AuditEvent) -> tuple[QueueRow, ...]:
+        """Return a run's queue for export (None: the latest) and log it as a disclosure."""
+        _expect("disclosure", audit)
+
+        def work(connection: Connection) -> tuple[QueueRow, ...]:
+            rows = _queue(connection, run_id)
+            trail.append(connection, audit)
+            return rows
+
+        return self._write(work)
+
+    def purge_texts(self, as_of: datetime, audit: AuditEvent) -> int:
+        """Empty text, answers and claims whose retention date has come; returns how many parts.
+
+        The event is written with the count as ``parts`` in its details, and only if there was any.
+
+        Source: Data Protection Act 2018, section 39 (storage limitation); domain.md 7.1.
+        """
+        _expect("erasure", audit)
+
+        def work(connection: Connection) -> int:
+            emptied = ("text", "answers", "claims")
+            due = and_(
+                item_texts.c.retain_until <= as_of,
+                or_(*(item_texts.c[name].is_not(None) for name in emptied)),
+            )
+            parts = connection.execute(
+                update(item_texts).where(due).values({name: null() for name in emptied})
+            ).rowcount
+            if parts:
+                trail.append(connection, replace(audit, details={**audit.details, "parts": parts}))
+            return parts
+
+        parts = self._write(work)
+        # Also after an empty purge: an earlier one may have been killed before this step.
+        self._plainly(lambda: wipe_free_space(self._engine))
+        return parts
+
+    # Reading
+
+    def run(self, run_id: str) -> Run | None:
+        """Return a run, None if it was never published."""
+        found = self._read(
+            lambda connection: connection.execute(_runs().where(runs.c.run_id == run_id)).first()
+        )
+        return run_of(found) if found else None
+
+    def latest_run(self) -> Run | None:
+        """Return the run that was published last, None if there is none."""
+        found = self._read(lambda connection: connection.execute(_runs().limit(1)).first())
+        return run_of(found) if found else None
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return all runs, the one published last first."""
+        return tuple(map(run_of, self._rows(_runs())))
+
+    def queue(self, run_id: str | None = None) -> tuple[QueueRow, ...]:
+        """Return a run's queue in order (None: the run published last); empty if there is none."""
+        return self._read(lambda connection: _queue(connection, run_id))
+
+    def item(self, item_id: str) -> Item | None:
+        """Return an item, None if no item has this id."""
+        found = self._items(select(queue_items).where(queue_items.c.item_id == item_id))
+        return found[0] if found else None
+
+    def items_of(self, record_ref: str) -> tuple[Item, ...]:
+        """Return the items with this reference, of their matter or of any part, oldest first."""
+        parts = select(item_texts.c.item_id).where(item_texts.c.record_ref == record_ref)
+        return self._items(
+            select(queue_items).where(
+                or_(
+                    queue_items.c.record_ref == record_ref,
+                    queue_items.c.root == record_ref,
+                    queue_items.c.item_id.in_(parts),
+                )
+            )
+        )
+
+    def unread_items(self, as_of: datetime, carry_over_days: int) -> tuple[Item, ...]:
+        """Return items queued before a moment, at most so many days, that nobody has decided on.
+
+        Until decisions are stored, all of them. Oldest first.
+        """
+        return self._items(
+            select(queue_items).where(
+                queue_items.c.queued_at < as_of,
+                queue_items.c.queued_at >= as_of - timedelta(days=carry_over_days),
+            )
+        )
+
+    def texts(self, item_id: str) -> tuple[ItemText, ...]:
+        """Return an item's texts, for the machine: what a person sees goes through ``consult``."""
+        return self._read(lambda connection: _texts(connection, item_id))
+
+    def known_contents(self, content_hashes: Iterable[str] | None = None) -> set[tuple[str, str]]:
+        """Return reference and content hash of what was ever queued, of these hashes or all."""
+        pairs = select(queue_items.c.record_ref, queue_items.c.content_hash)
+        column = queue_items.c.content_hash
+        found = self._rows(pairs) if content_hashes is None else self._chunked(pairs, column, content_hashes)
+        return {(row.record_ref, row.content_hash) for row in found}
+
+    def draws_made(self, content_hashes: Iterable[str]) -> dict[tuple[str, str], Draw]:
+        """Return the draws already made for these contents, by reference and content hash."""
+        made = map(draw_of, self._chunked(select(draws), draws.c.content_hash, content_hashes))
+        return {(draw.record_ref, draw.content_hash): draw for draw in made}
+
+    def events(self) -> tuple[Chained, ...]:
+        """Return the audit events in order."""
+        query = select(audit_events).order_by(audit_events.c.number)
+        found = self._rows(query)
+        return tuple(map(trail.event_of, found))
+
+    def verify_chain(self) -> Chain:
+        """Return whether the audit events are as they were written, and where they first are not."""
+        return self._read(trail.verify)
+
+    def _rows(self, query: Select[Any]) -> list[Any]:
+        return self._read(lambda connection: list(connection.execute(query)))
+
+    def _items(self, query: Select[Any]) -> tuple[Item, ...]:
+        ordered = query.order_by(queue_items.c.queued_at, queue_items.c.item_id)
+        found = self._rows(ordered)
+        return tuple(item_of(row._mapping) for row in found)
+
+    def _chunked(self, query: Select[Any], column: Any, values: Iterable[str]) -> list[Any]:
+        remaining = iter(sorted(set(values)))
+        found: list[Any] = []
+        while chunk := list(islice(remaining, _CHUNK)):
+            found += self._rows(query.where(column.in_(chunk)))
+        return found
+
+
+def _expect(action: str, audit: AuditEvent) -> None:
+    if audit.action != action:
+        raise ValueError(f"this act is logged as {action}, not as {audit.action}")
+
+
+def _runs() -> Select[Any]:
+    return select(runs).order_by(runs.c.number.desc())
+
+
+def _texts(connection: Connection, item_id: str) -> tuple[ItemText, ...]:
+    query = select(item_texts).where(item_texts.c.item_id == item_id).order_by(item_texts.c.part)
+    return tuple(map(text_of, connection.execute(query)))
+
+
+def _queue(connection: Connection, run_id: str | None) -> tuple[QueueRow, ...]:
+    if run_id is None:
+        run_id = connection.scalar(select(runs.c.run_id).order_by(runs.c.number.desc()).limit(1))
+    names = [column.name for column in queue_items.columns]
+    query = (
+        select(places, *(column.label(f"item_{column.name}") for column in queue_items.columns))
+        .join(queue_items, queue_items.c.item_id == places.c.item_id)
+        .where(places.c.run_id == run_id)
+        .order_by(places.c.position)
+    )
+    return tuple(queue_row_of(row, names) for row in connection.execute(query))
