@@ -1,0 +1,363 @@
+"""The command ``triage``: what people and scripts call; a command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from typer.core import TyperGroup
+
+from triage.errors import StoreError, UsageError, UserError, known_names
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from triage.learning.registry import LoadedModel
+    from triage.settings import Settings
+    from triage.store.rows import AuditEvent, Run
+    from triage.store.store import Store
+
+
+_ACTOR_CHARACTERS = 100
+
+
+class _Group(TyperGroup):
+    """Prints a user's error in plain words and ends with its exit code; a bug goes on up."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(error.exit_code) from None
+
+
+_LOOK: dict[str, Any] = {
+    "cls": _Group,
+    "no_args_is_help": True,
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
+app = typer.Typer(
+    help="Finds records whose text discloses a crime that was never recorded, for audit.", **_LOOK
+)
+queue_app = typer.Typer(help="The published queue: list it, read an item, export it.", **_LOOK)
+store_app = typer.Typer(help="The store: check it, or bring it to this version.", **_LOOK)
+app.add_typer(queue_app, name="queue")
+app.add_typer(store_app, name="store")
+
+RunOption = Annotated[
+    str | None, typer.Option("--run", metavar="ID", help="A run; the latest one by default.")
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--actor", metavar="NAME", help="Who does it; the name of the login by default. It is logged."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command; a character that the output cannot show is written as its number."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    app()
+
+
+@app.command()
+def score(
+    extract: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the extract.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .csv or .parquet.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="A model or recipe; that of the settings by default."),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", help="TOML file that says which column is which."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="TIME", help="ISO 8601: crimes recorded later are not yet known."),
+    ] = None,
+) -> None:
+    """Score every record of an extract into a file, without touching the store."""
+    from dataclasses import replace
+
+    from triage.desk.files import checked_target
+    from triage.desk.score_file import ENDINGS, write_scores
+
+    started = perf_counter()
+    settings = _settings(**({"mapping_file": mapping} if mapping else {}))
+    checked_target(out, ENDINGS)
+
+    from triage.reading import check_rejected_share, mapping_for, read_extract
+    from triage.reading.linking import link
+
+    columns = mapping_for(extract, settings)
+    settings = columns.applied_to(settings)
+    moment = parsed_moment(as_of, settings.zone) if as_of else None
+    read = read_extract(extract, settings, mapping=columns, as_of=moment)
+    check_rejected_share(read, settings)
+    if moment:
+        read = replace(read, crimes=tuple(each for each in read.crimes if each.recorded_at <= moment))
+    linked = link(read, settings)
+
+    from triage.ranking.scoring import score_matters
+
+    loaded = _model(settings, model)
+    scores = score_matters(loaded.model, linked.matters, settings=settings)
+    write_scores(scores, out)
+    rejected = sum(count.rejected for count in read.counts.values())
+    counted = f"{len(scores)} records scored, {rejected} rows rejected, model {loaded.model_id}"
+    typer.echo(f"{counted}, {perf_counter() - started:.1f} seconds", err=True)
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME", help="How to build; that of the settings by default."),
+    ] = None,
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--corpus", metavar="FILE", help="Labelled records (JSONL); the shipped corpus by default."
+        ),
+    ] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further corpus files.")] = None,
+) -> None:
+    """Build a model, register it and print its id."""
+    settings = _settings()
+    typer.echo(_build(settings, recipe or settings.recipe, (*(corpus or ()), *(more or ()))))
+
+
+@queue_app.command("list")
+def queue_list(
+    run: RunOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Most items shown.")
+    ] = None,
+    arms: Annotated[
+        bool, typer.Option("--arms", help="Show the arm; an auditor should not know it before deciding.")
+    ] = False,
+) -> None:
+    """Print a published queue in reading order, without any text."""
+    from triage.desk.listing import a_console, queue_table
+
+    settings = _settings()
+    with _store(settings) as store:
+        published = _run(store, run)
+        rows = store.queue(published.run_id)
+    table = queue_table(rows, published, zone=settings.zone, arms=arms, limit=limit)
+    a_console().print(settings.marking, table, settings.marking, sep="\n")
+
+
+@queue_app.command("show")
+def queue_show(
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="Reference of a queued record, or of a part.")
+    ],
+    actor: ActorOption = None,
+    earlier: Annotated[
+        bool,
+        typer.Option("--earlier", help="Show earlier items of this reference too, with their other text."),
+    ] = False,
+) -> None:
+    """Print an item's records with the evidence marked; the reading is logged as a consultation."""
+    from triage.desk.item_page import item_page
+    from triage.desk.listing import a_console, paints
+
+    settings = _settings()
+    who = _actor(actor)
+    console = a_console()
+    pages: list[Text] = []
+    with _store(settings) as store:
+        items = store.items_of(reference)[::-1]
+        for item in items if earlier else items[:1]:
+            texts = store.consult(item.item_id, _event(who, "consultation", item.item_id, item.run_id))
+            pages += item_page(
+                item, texts, zone=settings.zone, marking=settings.marking, colour=paints(console)
+            )
+    if not items:
+        raise UsageError(
+            "no queued item has this reference", where="REF", mend="see `triage queue list` for references"
+        )
+    for line in pages:
+        console.print(line, soft_wrap=not console.is_terminal)
+    if len(items) > 1 and not earlier:
+        typer.echo(f"{len(items) - 1} earlier items have this reference: see --earlier", err=True)
+
+
+@queue_app.command("export")
+def queue_export(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .csv or .xlsx.")],
+    run: RunOption = None,
+    actor: ActorOption = None,
+) -> None:
+    """Write a published queue with excerpts of its evidence; logged as a disclosure."""
+    from triage.desk.export import ENDINGS, write_sheet
+    from triage.desk.files import checked_target
+    from triage.desk.queue_export import queue_sheet
+
+    settings = _settings()
+    checked_target(out, ENDINGS)
+    who = _actor(actor)
+    with _store(settings) as store:
+        published = _run(store, run)
+        rows = store.disclose(published.run_id, _event(who, "disclosure", published.run_id, published.run_id))
+        texts = {row.item.item_id: store.texts(row.item.item_id) for row in rows}
+    write_sheet(queue_sheet(rows, texts, published, marking=settings.marking, zone=settings.zone), out)
+    typer.echo(f"{len(rows)} items of run {published.run_id} written to {out}", err=True)
+
+
+@store_app.command("upgrade")
+def store_upgrade(actor: ActorOption = None) -> None:
+    """Bring the store's tables to this version; nothing that it holds is lost."""
+    with _opened(_settings()) as store:
+        changed = store.upgrade(_event(_actor(actor), "alteration", "store", ""))
+    typer.echo("the store was brought to this version" if changed else "the store is of this version already")
+
+
+@store_app.command("check")
+def store_check() -> None:
+    """Tell whether the store can be reached, is of this version and has an unbroken audit log."""
+    with _store(_settings()) as store:
+        chain, published = store.verify_chain(), len(store.runs())
+    if chain.broken_at is not None:
+        raise StoreError(
+            f"the audit log is broken at event {chain.broken_at} of {chain.events}",
+            where="audit_events",
+            mend="keep a copy of the store as it is and tell the information security officer",
+        )
+    typer.echo(f"the store is of this version; {published} runs, {chain.events} audit events, unbroken")
+
+
+@app.command()
+def runs() -> None:
+    """List the published runs with their counts, newest first."""
+    from triage.desk.listing import a_console, runs_table
+
+    settings = _settings()
+    with _store(settings) as store:
+        published = store.runs()
+    a_console().print(runs_table(published, zone=settings.zone))
+
+
+@app.command()
+def models() -> None:
+    """List the registered models."""
+    from triage.desk.listing import a_console, models_table
+    from triage.learning.registry import listing
+
+    settings = _settings()
+    a_console().print(models_table(listing(settings.registry_dir), zone=settings.zone))
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """List the settings in effect; secrets are not shown."""
+    from triage.desk.listing import a_console, settings_table
+
+    a_console().print(settings_table(_settings()))
+
+
+def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
+    """Return an ISO 8601 time as an aware one; without an offset it is a time of `zone`.
+
+    Raises
+    ------
+    UsageError
+        If it is not ISO 8601.
+
+    >>> parsed_moment("2026-10-14T04:00", ZoneInfo("Europe/London")).isoformat()
+    '2026-10-14T04:00:00+01:00'
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            "the time is not ISO 8601", where="--as-of", mend="write it like 2026-10-14T04:00"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _settings(**overrides: Any) -> Settings:
+    from triage.settings import load
+
+    return load(**overrides)
+
+
+def _opened(settings: Settings) -> Store:
+    from triage.store import open_store
+
+    return open_store(settings.store_url)
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    with _opened(settings) as store:
+        store.check()
+        yield store
+
+
+def _run(store: Store, run_id: str | None) -> Run:
+    found = store.run(run_id) if run_id else store.latest_run()
+    if found is not None:
+        return found
+    known = [each.run_id for each in store.runs()]
+    if run_id and known:
+        raise UsageError(f"the run {known_names(run_id, known)}", where="--run", mend="see `triage runs`")
+    raise UsageError(
+        "no queue has been published yet", where="the store", mend="run the night first: `make nightly`"
+    )
+
+
+def _actor(name: str | None) -> str:
+    try:
+        actor = (name if name is not None else getpass.getuser()).strip()
+    except (KeyError, OSError, ImportError):
+        actor = ""
+    if not actor or not actor.isprintable() or len(actor) > _ACTOR_CHARACTERS:
+        raise UsageError(
+            "it is not known who does this, and it is to be logged",
+            where="--actor",
+            mend=f"give a name of 1 to {_ACTOR_CHARACTERS} printable characters with --actor",
+        )
+    return actor
+
+
+def _event(actor: str, action: str, subject: str, run_id: str) -> AuditEvent:
+    from triage.store.rows import AuditEvent
+
+    return AuditEvent(at=datetime.now(UTC), actor=actor, action=action, subject=subject, run_id=run_id)
+
+
+def _model(settings: Settings, name: str | None) -> LoadedModel:
+    """Load a model; a recipe that has no model yet is built first, since a fresh machine has none."""
+    from models import RECIPES
+    from triage.learning.registry import find, load
+
+    wanted = name or settings.recipe
+    if wanted in RECIPES and find(settings.registry_dir, wanted) is None:
+        typer.echo(f"no model of the recipe {wanted} yet: building one", err=True)
+        wanted = _build(settings, wanted)
+    return load(settings.registry_dir, wanted)
+
+
+def _build(settings: Settings, recipe: str, corpus: Sequence[Path] = ()) -> str:
+    from models import build_and_register
+
+    return build_and_register(recipe, settings, as_of=datetime.now(UTC), corpus=corpus)

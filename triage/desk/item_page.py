@@ -1,0 +1,158 @@
+"""One item as an auditor reads it: what it is, why it is here, its records with the evidence marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from triage.desk.listing import moment
+from triage.desk.reading_view import Segment, bracketed, coloured, entry_lines, harmless
+from triage.language.forms import question_numbered
+from triage.language.offences import FAMILIES
+from triage.ranking.rules import RULES
+from triage.reading.entries import split_entries
+from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText
+
+CLOSING_SENTENCE = "A suggestion for audit, not a finding."
+_LINKS = {
+    "incident": "same incident",
+    "repeat": "repeated call about one matter",
+    "duplicate_claim": "its text names the other record",
+    "same_reference": "same reference",
+}
+
+
+def item_page(
+    item: Item, texts: Sequence[ItemText], *, zone: ZoneInfo, marking: str, colour: bool
+) -> Iterator[Text]:
+    """Give the lines of an item's page, each without its line break.
+
+    Parameters
+    ----------
+    item : Item
+        As it was queued; its arm is not shown, since an auditor should not know it before deciding.
+    texts : sequence of ItemText
+        The item's parts.
+    zone : ZoneInfo
+        Zone of the times shown.
+    marking : str
+        Security marking, the first and the last line.
+    colour : bool
+        Mark evidence by colour; else by brackets, for files and pipes.
+
+    Raises
+    ------
+    ValueError
+        If evidence lies outside its text.
+    """
+    yield Text(marking, style="bold")
+    yield Text(harmless(f"{item.record_ref} ({item.source})"), style="bold")
+    yield from _head(item, texts, zone)
+    yield from _reasons(item)
+    for part in sorted(texts, key=lambda each: each.part):
+        evidence = [each for each in item.evidence if each.part == part.part]
+        yield Text("")
+        yield Text(
+            harmless(f"Part {part.part} of {len(texts)}: {part.record_ref} ({part.source})"), style="bold"
+        )
+        yield from _facts(part, zone)
+        yield from _body(part, evidence, item.rules, colour=colour, zone=zone)
+    yield Text("")
+    yield Text(CLOSING_SENTENCE, style="italic")
+    yield Text(marking, style="bold")
+
+
+def question_number(question: str) -> int | None:
+    """Return the number of a form's question, None where it has none.
+
+    >>> question_number("q19"), question_number("7"), question_number("grade")
+    (19, 7, None)
+    """
+    digits = question.lower().removeprefix("q")
+    return int(digits) if digits.isdecimal() else None
+
+
+def _line(label: str, value: str) -> Text:
+    return Text(harmless(f"  {label:<16} {value}"))
+
+
+def _head(item: Item, texts: Sequence[ItemText], zone: ZoneInfo) -> Iterator[Text]:
+    yield _line("item", f"{item.item_id}, first queued by run {item.run_id}")
+    yield _line("times", f"as in {zone.key}")
+    if len(item.parts) > 1:
+        for number, part in enumerate(item.parts, start=1):
+            why = _LINKS.get(part.link, part.link)
+            yield _line(
+                "parts" if number == 1 else "", f"{number}. {part.record_ref} ({part.source}) {why}".rstrip()
+            )
+    crimes = {each.crime_ref: each for text in texts for each in text.crimes}
+    listed = [_crime(each) for _, each in sorted(crimes.items())] or ["none known when it was queued"]
+    for number, each in enumerate(listed):
+        yield _line("" if number else "recorded crimes", each)
+
+
+def _crime(crime: ItemCrime) -> str:
+    return f"{crime.crime_ref}: {crime.offence_code}, {crime.status} {crime.recorded_at}".rstrip()
+
+
+def _reasons(item: Item) -> Iterator[Text]:
+    yield Text("")
+    yield Text("Why it is here", style="bold")
+    yield _line("score", f"{item.score_01:.3f}, the probability of at least one unrecorded crime")
+    known = [name for name in FAMILIES if name in item.p_families]
+    likely = sorted(known, key=lambda name: -item.p_families[name])
+    for number, family in enumerate(item.families or ("none stands out",)):
+        chance = f" (disclosed with probability {item.p_families[family]:.3f})" if family in known else ""
+        yield _line("" if number else "unrecorded", f"{family}{chance}")
+    others = [f"{name} {item.p_families[name]:.3f}" for name in likely if name not in item.families]
+    if others:
+        yield _line("other families", ", ".join(others[:3]))
+    for number, rule in enumerate(item.rules):
+        yield _line("" if number else "rules", RULES[rule].title if rule in RULES else rule)
+
+
+def _facts(part: ItemText, zone: ZoneInfo) -> Iterator[Text]:
+    closed = moment(part.closed_at, zone) if part.closed_at else "still open"
+    yield _line("opened", f"{moment(part.opened_at, zone)}, closed {closed}")
+    if part.opening_code or part.closing_code:
+        yield _line("codes", f"opening {part.opening_code or '-'}, closing {part.closing_code or '-'}")
+    if part.form_version:
+        yield _line("form", part.form_version)
+    for number, claim in enumerate(part.claims or ()):
+        named = f"{claim.kind} {claim.reference}: {claim.status.replace('_', ' ')}"
+        yield _line("" if number else "text refers to", named)
+
+
+def _body(
+    part: ItemText,
+    evidence: Sequence[ItemEvidence],
+    rules: Sequence[str],
+    *,
+    colour: bool,
+    zone: ZoneInfo,
+) -> Iterator[Text]:
+    if part.text is None:
+        yield _line("text", f"erased: its retention date was {moment(part.retain_until, zone)}")
+        return
+    for number, answer in sorted((part.answers or {}).items()):
+        asked = question_numbered(part.form_version, number)
+        speaking = [each.family for each in evidence if question_number(each.question) == number]
+        for name in rules if asked and answer == "Y" else ():
+            rule = RULES.get(name)
+            speaking += sorted(rule.families) if rule and asked and rule.question == asked.name else ()
+        about = f" {asked.name.replace('_', ' ')}" if asked else ""
+        families = tuple(dict.fromkeys(speaking))
+        marked = _marked([Segment(f"Q{number}{about} {answer}", families)], colour=colour)
+        yield Text("    ") + marked
+    if not part.text.strip():
+        yield _line("text", "empty: there is no narrative to read")
+        return
+    yield Text("")
+    for line in entry_lines(part.text, evidence, split_entries(part.text)):
+        yield _marked(line, colour=colour)
+
+
+def _marked(line: Sequence[Segment], *, colour: bool) -> Text:
+    return coloured(line) if colour else Text(bracketed(line), end="")

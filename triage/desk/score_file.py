@@ -1,0 +1,96 @@
+"""One row per record of an extract with its rank, score and evidence: a file that others script against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triage.desk.files import checked_target, replacing
+from triage.language.offences import FAMILIES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from triage.ranking.scoring import Evidence, RecordScore
+
+ENDINGS = (".csv", ".parquet")
+DECIMALS = 9
+COLUMNS = (
+    "record_ref",
+    "source",
+    "rank",
+    "score_01",
+    *(f"p_{family}" for family in FAMILIES),
+    "unrecorded_families",
+    "evidence",
+)
+
+
+def ranked(scores: Sequence[RecordScore]) -> tuple[RecordScore, ...]:
+    """Return the scores in reading order, best first; equal scores stand in the order of their hashes."""
+    return tuple(
+        sorted(scores, key=lambda each: (-each.score_01, each.tiebreak, each.source, each.record_ref))
+    )
+
+
+def evidence_json(evidence: Sequence[Evidence]) -> str:
+    """Return evidence as compact JSON, best first: character offsets, or the question of an answer.
+
+    >>> from triage.ranking.scoring import Evidence
+    >>> evidence_json([Evidence("rape", 3, 9), Evidence("rape", question="q19")])
+    '[{"family":"rape","start":3,"end":9},{"family":"rape","question":"q19"}]'
+    """
+    return json.dumps(
+        [
+            {"family": each.family, "question": each.question}
+            if each.start is None
+            else {"family": each.family, "start": each.start, "end": each.end}
+            for each in evidence
+        ],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def score_frame(scores: Sequence[RecordScore]) -> pl.DataFrame:
+    """Return one row per record, sorted by `rank` (1 is read first; no ties), in the contract's columns.
+
+    Parameters
+    ----------
+    scores : sequence of RecordScore
+        In any order; the rank rests on `score_01` before it is rounded to nine decimals.
+    """
+    import polars as pl
+
+    rows = ranked(scores)
+    data: dict[str, list[object]] = {
+        "record_ref": [each.record_ref for each in rows],
+        "source": [each.source for each in rows],
+        "rank": list(range(1, len(rows) + 1)),
+        "score_01": [round(float(each.score_01), DECIMALS) for each in rows],
+    }
+    for index, family in enumerate(FAMILIES):
+        data[f"p_{family}"] = [round(float(each.p_family[index]), DECIMALS) for each in rows]
+    data["unrecorded_families"] = [";".join(each.unrecorded_families) for each in rows]
+    data["evidence"] = [evidence_json(each.evidence) for each in rows]
+    kinds = {"rank": pl.Int64, **dict.fromkeys(("score_01", *(f"p_{name}" for name in FAMILIES)), pl.Float64)}
+    return pl.DataFrame(data, schema={name: kinds.get(name, pl.String) for name in COLUMNS})
+
+
+def write_scores(scores: Sequence[RecordScore], path: Path) -> None:
+    """Write the file of scores whole or not at all; the same scores give the same bytes.
+
+    Raises
+    ------
+    UsageError
+        If the ending is neither `.csv` nor `.parquet`, or the file cannot be written.
+    """
+    checked_target(path, ENDINGS)
+    frame = score_frame(scores)
+    with replacing(path, mode=0o640) as temporary:
+        if path.suffix.lower() == ".csv":
+            frame.write_csv(temporary)
+        else:
+            frame.write_parquet(temporary, compression="zstd", statistics=False)
