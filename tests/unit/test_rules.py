@@ -42,7 +42,7 @@ def fires(settings: Settings, canary: str) -> Fired:
             for number, (code, status) in enumerate(crimes)
         )
         (matter,) = link(Extract(tuple(records), recorded, (), {}, (), ""), settings).matters
-        return fired(matter, settings)
+        return fired(matter)
 
     return judge
 

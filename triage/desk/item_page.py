@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
@@ -88,13 +89,16 @@ def _head(item: Item, texts: Sequence[ItemText], zone: ZoneInfo) -> Iterator[Tex
                 "parts" if number == 1 else "", f"{number}. {part.record_ref} ({part.source}) {why}".rstrip()
             )
     crimes = {each.crime_ref: each for text in texts for each in text.crimes}
-    listed = [_crime(each) for _, each in sorted(crimes.items())] or ["none known when it was queued"]
+    listed = [_crime(each, zone) for _, each in sorted(crimes.items())] or ["none known when it was queued"]
     for number, each in enumerate(listed):
         yield _line("" if number else "recorded crimes", each)
 
 
-def _crime(crime: ItemCrime) -> str:
-    return f"{crime.crime_ref}: {crime.offence_code}, {crime.status} {crime.recorded_at}".rstrip()
+def _crime(crime: ItemCrime, zone: ZoneInfo) -> str:
+    at = moment(datetime.fromisoformat(crime.recorded_at), zone)
+    # The moment is that of the recording: the extract does not say when a crime was cancelled.
+    status = "" if crime.status == "recorded" else f", since {crime.status}"
+    return f"{crime.crime_ref}: {crime.offence_code}, recorded {at}{status}"
 
 
 def _reasons(item: Item) -> Iterator[Text]:

@@ -272,7 +272,7 @@ def allocate(
         If a content stands twice among candidates and carried items, or a stratum is unknown: a bug of the
         caller.
 
-    Source: domain.md 9, points 5 and 9; stack.md 2b (certainty part and random control).
+    Source: domain.md 9, points 5 and 9.
     """
     contents = {_content(each) for each in candidates} | {_content(item) for item in carried}
     if len(contents) != len(candidates) + len(carried):

@@ -14,7 +14,6 @@ from triage.language.codes import CRIME_GROUPS, group_of
 from triage.language.forms import answer
 from triage.language.offences import N100, family_of
 from triage.reading.linking import Matter
-from triage.settings import Settings
 
 #: Tables whose opening code says how the record came in.
 CODED_TABLES = ("incidents", "domestic_noncrimes")
@@ -143,15 +142,13 @@ _CHECKS: Mapping[str, Callable[[Rule, Matter], bool]] = {
 }
 
 
-def fired(matter: Matter, settings: Settings) -> tuple[str, ...]:
+def fired(matter: Matter) -> tuple[str, ...]:
     """Return the names of the rules that send a matter to the top, the one of highest priority first.
 
     Parameters
     ----------
     matter : Matter
         All parts count: what the log says and what the form answers, against every crime of the matter.
-    settings : Settings
-        Not used by today's rules.
 
     Source: domain.md 9, point 5; each rule names its own in ``rules.toml``.
     """
