@@ -1,0 +1,302 @@
+"""The night in its order, without Prefect: what is read, scored, queued and published.
+
+:class:`Night` is the shell: it calls the clock, the disk and the store. What it calculates with is pure and
+stands in ``items.py`` and in the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from time import perf_counter
+
+from flows import runfiles
+from flows.control_key import control_key
+from flows.identity import Request, known_at, newest_moment, run_id_of, settings_digest
+from flows.items import (
+    Rescored,
+    Tonight,
+    Weighed,
+    new_item,
+    places_of,
+    reading_counts,
+    rescored,
+    stored_crimes,
+    weigh,
+)
+from flows.progress import Report
+from flows.summary import Summary
+from models import build_and_register
+from triage.errors import ExtractError, ModelError
+from triage.learning import registry
+from triage.ranking.allocation import allocate
+from triage.ranking.scoring import RecordScore, score_matters
+from triage.reading import check_rejected_share, mapping_for, read_extract, write_rejects
+from triage.reading.linking import Linked, link
+from triage.settings import Settings
+from triage.store import AuditEvent, Item, ItemText, Publication, Run, Store
+
+ACTOR = "nightly"
+
+
+class Night:
+    """One night from its extract to its published queue; call its methods in their order.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    settings : Settings
+        The settings of the night.
+    store : Store
+        Prepared, with the lock of the night held.
+    clock : callable
+        Gives the present moment, aware; asked for audit events and where the extract names no moment.
+    """
+
+    def __init__(
+        self, request: Request, settings: Settings, store: Store, *, clock: Callable[[], datetime]
+    ) -> None:
+        self._request, self._settings, self._store, self._clock = request, settings, store, clock
+        self._started = perf_counter()
+        self._moment = request.moment(settings)
+        self._counts: dict[str, int | dict[str, int]] = {}
+        self._scores: tuple[RecordScore, ...] = ()
+        self._weighed: tuple[Weighed, ...] = ()
+        self.published: Run | None = None
+        self.was_published = False
+
+    def read(self, report: Report) -> None:
+        """Read the extract, and settle as of which moment it is read.
+
+        Raises
+        ------
+        ExtractError
+            If the extract cannot be read, or too many of its rows are rejected; which ones stands in
+            ``rejects.csv`` of the data folder either way.
+        """
+        mapping = mapping_for(self._request.extract, self._settings)
+        self._settings = mapping.applied_to(self._settings)
+        extract = read_extract(
+            self._request.extract,
+            self._settings,
+            mapping=mapping,
+            as_of=self._moment,
+            progress=lambda table, done: report(done, None, f"rows of {table}"),
+        )
+        rejects = self._settings.data_dir / "rejects.csv"
+        runfiles.written(rejects, partial(write_rejects, extract))
+        try:
+            check_rejected_share(extract, self._settings)
+        except ExtractError as error:
+            raise ExtractError(error.what, where=str(rejects), mend=error.mend) from error
+        self._as_of = self._moment or newest_moment(extract, self._clock())
+        self._extract = known_at(extract, self._as_of)
+        self._counts = {
+            "rows": {table: count.rows for table, count in extract.counts.items()},
+            "rejected": {table: count.rejected for table, count in extract.counts.items()},
+            "records": len(extract.records),
+            "crimes": len(extract.crimes),
+            "crimes_recorded_later": len(extract.crimes) - len(self._extract.crimes),
+        }
+
+    @property
+    def lacks_model(self) -> bool:
+        """Whether no model of the recipe was ever built, as on a fresh machine."""
+        return registry.find(self._settings.registry_dir, self._settings.recipe) is None
+
+    def build_model(self) -> None:
+        """Build a model of the recipe from the corpus and register it.
+
+        Raises
+        ------
+        ModelError
+            If no recipe has this name, or the registry cannot be written.
+        """
+        build_and_register(self._settings.recipe, self._settings, as_of=self._clock())
+
+    def identify(self) -> None:
+        """Find out which night this is, and whether it is published already.
+
+        Raises
+        ------
+        ModelError
+            If there is no model.
+        StoreError
+            If the key of the random draw cannot be read.
+        """
+        found = registry.find(self._settings.registry_dir, self._settings.recipe)
+        if found is None:
+            raise ModelError(
+                f"no model of the recipe {self._settings.recipe!r}",
+                where=str(self._settings.registry_dir),
+                mend="build one: `triage train`",
+            )
+        self._model_id = found
+        self._key = control_key(self._settings.control_key_path)
+        self._settings_digest = settings_digest(self._settings)
+        self._run_id = run_id_of(
+            as_of=self._as_of,
+            digest=self._extract.digest,
+            model_id=self._model_id,
+            settings_sha256=self._settings_digest,
+            key=self._key,
+        )
+        self.published = self._store.run(self._run_id)
+        self.was_published = self.published is not None
+
+    def score(self, report: Report) -> None:
+        """Link the records to matters and score each against the crimes that are recorded."""
+        self._store.record(
+            self._event(
+                "collection",
+                records=len(self._extract.records),
+                crimes=len(self._extract.crimes),
+                rejected=len(self._extract.rejects),
+                extract_digest=self._extract.digest,
+            )
+        )
+        self._linked: Linked = link(self._extract, self._settings)
+        self._model = registry.load(self._settings.registry_dir, self._model_id).model
+        self._scores = score_matters(
+            self._model,
+            self._linked.matters,
+            settings=self._settings,
+            progress=lambda done, total: report(done, total, "records"),
+        )
+        self._weighed = weigh(self._linked, self._scores, as_of=self._as_of, settings=self._settings)
+        self._counts |= reading_counts(self._linked, self._weighed)
+
+    def publish(self) -> None:
+        """Decide who is read tonight, write the run's files, and publish all in one transaction.
+
+        Raises
+        ------
+        StoreError
+            If the files or the store cannot be written; then yesterday's queue stands.
+        """
+        hashes = [each.candidate.content_hash for each in self._weighed]
+        queued = self._store.known_contents(hashes)
+        made = self._store.draws_made(hashes)
+        new = {
+            (each.candidate.record_ref, each.candidate.content_hash): each
+            for each in self._weighed
+            if (each.candidate.record_ref, each.candidate.content_hash) not in queued
+        }
+        tonight = Tonight.of(self._linked, self._weighed)
+        unread, superseded = self._unread(tonight)
+        allocation = allocate(
+            [each.candidate for each in new.values()],
+            carried=[each.carried for each in unread.values()],
+            draws_made=made,
+            key=self._key,
+            settings=self._settings,
+        )
+        draws = {(draw.record_ref, draw.content_hash): draw for draw in allocation.draws}
+        items: dict[tuple[str, str], Item] = {}
+        texts: list[ItemText] = []
+        for place in allocation.places:
+            if place.candidate is not None:
+                content = (place.candidate.record_ref, place.candidate.content_hash)
+                item, parts = new_item(
+                    new[content],
+                    run_id=self._run_id,
+                    arm=place.arm,
+                    inclusion_probability=place.inclusion_probability,
+                    draw=draws.get(content) or made.get(content),
+                    as_of=self._as_of,
+                    settings=self._settings,
+                )
+                items[content] = item
+                texts += parts
+        places, lines = places_of(allocation, items, unread)
+        self._counts |= allocation.counts
+        self._counts |= {"queued_before": len(self._weighed) - len(new), "superseded": superseded}
+
+        folder = runfiles.run_folder(self._settings.data_dir, self._run_id)
+        by_record = {record.key: each for each in self._weighed for record in each.matter.records}
+        arm_of = {(line.source, line.record_ref): line.arm for line in lines if not line.carried}
+        runfiles.write_scores(
+            folder / "scores.parquet",
+            self._scores,
+            contents={key: each.candidate.content_hash for key, each in by_record.items()},
+            eligible={key: each.candidate.eligible for key, each in by_record.items()},
+            arms={key: arm_of.get(each.matter.lead.key, "") for key, each in by_record.items()},
+        )
+        runfiles.written(folder / "rejects.csv", partial(write_rejects, self._extract))
+        runfiles.write_queue(folder / "queue.csv", lines)
+        run = self._run()
+        self._store.publish(
+            Publication(
+                run=run,
+                items=tuple(items.values()),
+                texts=tuple(texts),
+                places=places,
+                draws=allocation.draws,
+                rejects=self._extract.rejects,
+            ),
+            self._event(
+                "combination",
+                places=len(places),
+                new_items=len(items),
+                draws=len(allocation.draws),
+                model_id=self._model_id,
+            ),
+        )
+        self.published = run
+
+    def summary(self) -> Summary:
+        """Return what is printed: counts, and the published queue as the store holds it."""
+        assert self.published is not None, "a night is summed up once it is published"
+        return Summary(
+            run=self.published,
+            queue=self._store.queue(self.published.run_id),
+            was_published=self.was_published,
+            minutes=(perf_counter() - self._started) / 60,
+            store=self._store.where,
+            folder=runfiles.run_folder(self._settings.data_dir, self.published.run_id),
+        )
+
+    def _unread(self, tonight: Tonight) -> tuple[dict[str, Rescored], int]:
+        # Items of another run as of the same moment, such as one with a smaller budget, are unread too.
+        until = self._as_of + timedelta(microseconds=1)
+        items = self._store.unread_items(until, self._settings.carry_over_days)
+        kept = [item for item in items if not tonight.supersedes(item)]
+        unread = {
+            item.item_id: rescored(
+                item,
+                stored_crimes(self._store.texts(item.item_id)),
+                tonight,
+                model=self._model,
+                settings=self._settings,
+            )
+            for item in kept
+        }
+        return unread, len(items) - len(kept)
+
+    def _event(self, action: str, **details: int | str) -> AuditEvent:
+        return AuditEvent(
+            at=self._clock(),
+            actor=ACTOR,
+            action=action,
+            subject=self._run_id,
+            run_id=self._run_id,
+            details=details,
+        )
+
+    def _run(self) -> Run:
+        missing = not self._extract.counts["crimes"].rows
+        return Run(
+            run_id=self._run_id,
+            published_at=self._clock(),
+            as_of=self._as_of,
+            extract_digest=self._extract.digest,
+            model_id=self._model_id,
+            settings_digest=self._settings_digest,
+            recipe=self._settings.recipe,
+            budget_items=self._settings.budget_items,
+            counts=self._counts,
+            status="partial" if missing else "complete",
+            notes=self._extract.notes,
+        )
