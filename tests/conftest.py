@@ -14,6 +14,11 @@ from triage.settings import Settings
 CANARY = "zebra quorum marmalade"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the flows last: Prefect's threads live on and draw from ``random``, which Hypothesis guards."""
+    items.sort(key=lambda item: "flows" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def canary() -> str:
     """The phrase that every record text of the suite holds."""
