@@ -15,8 +15,8 @@ CANARY = "zebra quorum marmalade"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the flows last: Prefect's threads live on and draw from ``random``, which Hypothesis guards."""
-    items.sort(key=lambda item: "flows" in item.path.parts)
+    """Run test_flow.py last: Prefect's threads live on and draw from ``random``, which Hypothesis guards."""
+    items.sort(key=lambda item: item.path.name == "test_flow.py")
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def _unheard(done: int, total: int | None, what: str) -> None:
     assert total is None or done <= total
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Prefect's folder with its server running; it began with a database that is none."""
     from flows import runtime
@@ -89,9 +89,15 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert runtime.start_prefect(data_dir, said.append)
     assert len(said) == 1
     assert "set aside" in said[0]
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
     _print_where_the_process_prints()
     assert (home / "prefect.unusable.db").read_bytes().startswith(b"this is no database")
     yield home
+    # Its connection draws from the global random numbers, which Hypothesis takes for a test's doing.
+    EventsWorker.drain_all(timeout=10)
+    APILogWorker.drain_all(timeout=10)
     for name in set(os.environ) - set(before):
         del os.environ[name]
 
