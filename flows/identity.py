@@ -112,5 +112,12 @@ def run_id_of(*, as_of: datetime, digest: str, model_id: str, settings_sha256: s
 
 
 def known_at(extract: Extract, as_of: datetime) -> Extract:
-    """Return the extract without the crimes that were recorded later than a moment."""
-    return replace(extract, crimes=tuple(crime for crime in extract.crimes if crime.recorded_at <= as_of))
+    """Return the extract without the crimes recorded later than a moment; who closed later is still open."""
+    return replace(
+        extract,
+        crimes=tuple(crime for crime in extract.crimes if crime.recorded_at <= as_of),
+        records=tuple(
+            replace(record, closed_at=None) if record.closed_at and record.closed_at > as_of else record
+            for record in extract.records
+        ),
+    )

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from flows.items import QueueLine
+from flows.places import QueueLine
 from triage.desk.score_file import score_frame
 from triage.errors import StoreError
 from triage.ranking.scoring import RecordScore

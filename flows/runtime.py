@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ API_URL = "PREFECT_API_URL"
 START_SECONDS = 120.0
 ANSWER_SECONDS = 10.0
 DRAIN_SECONDS = 15.0
+_SET_ASIDE = "Prefect cannot use its own database: set aside as prefect.unusable.db, a new one is begun"
 #: What holds for every run: nothing leaves the machine, no result and no printed line is kept.
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -201,6 +203,18 @@ def set_aside(home: Path) -> None:
             os.replace(home / name, home / name.replace("prefect.db", "prefect.unusable.db"))
 
 
+def damaged(home: Path) -> bool:
+    """Tell whether Prefect's database is there and is none, before a server is started on it in vain."""
+    if not (home / "prefect.db").exists():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(home / "prefect.db", timeout=1)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    return False
+
+
 def start_prefect(
     data_dir: Path, say: Callable[[str], None], *, meanwhile: Callable[[], None] = lambda: None
 ) -> bool:
@@ -227,13 +241,16 @@ def start_prefect(
         return False
     # Registered before Prefect's own last acts, therefore done after them: they still need the server.
     atexit.register(own.stop)
+    if damaged(own.home):
+        say(_SET_ASIDE)
+        set_aside(own.home)
     own.start()
     os.environ[API_URL] = own.api_url
     meanwhile()
     up = own.wait()
     if not up and own.port:
         own.stop()
-        say("Prefect cannot use its own database: set aside as prefect.unusable.db, a new one is begun")
+        say(_SET_ASIDE)
         set_aside(own.home)
         own.start()
         up = own.wait()

@@ -6,38 +6,34 @@ stands in ``items.py`` and in the library.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import perf_counter
 
 from flows import runfiles
+from flows.carried import Rescored, Tonight, rescored
 from flows.control_key import control_key
 from flows.identity import Request, known_at, newest_moment, run_id_of, settings_digest
-from flows.items import (
-    Rescored,
-    Tonight,
-    Weighed,
-    new_item,
-    places_of,
-    reading_counts,
-    rescored,
-    stored_crimes,
-    weigh,
-)
+from flows.items import Weighed, new_item, part_hash, reading_counts, weigh
+from flows.places import places_of
 from flows.progress import Report
 from flows.summary import Summary
 from models import build_and_register
 from triage.errors import ExtractError, ModelError
+from triage.language.offences import unknown_codes
 from triage.learning import registry
 from triage.ranking.allocation import allocate
 from triage.ranking.scoring import RecordScore, score_matters
 from triage.reading import check_rejected_share, mapping_for, read_extract, write_rejects
 from triage.reading.linking import Linked, link
 from triage.settings import Settings
-from triage.store import AuditEvent, Item, ItemText, Publication, Run, Store
+from triage.store import AuditEvent, Item, ItemCrime, ItemText, Publication, Run, Store
 
 ACTOR = "nightly"
+#: Longer than any carry-over: to tell an unread item that is too old from one that was read.
+_EVER_DAYS = 36_500
 
 
 class Night:
@@ -92,6 +88,16 @@ class Night:
         except ExtractError as error:
             raise ExtractError(error.what, where=str(rejects), mend=error.mend) from error
         self._as_of = self._moment or newest_moment(extract, self._clock())
+        unknown = unknown_codes(crime.offence_code for crime in extract.crimes)
+        if unknown:
+            listed = ", ".join(unknown)
+            extract = replace(
+                extract,
+                notes=(
+                    *extract.notes,
+                    f"crimes whose offence code no family knows, so that they cover nothing: {listed}",
+                ),
+            )
         self._extract = known_at(extract, self._as_of)
         self._counts = {
             "rows": {table: count.rows for table, count in extract.counts.items()},
@@ -176,43 +182,43 @@ class Night:
         StoreError
             If the files or the store cannot be written; then yesterday's queue stands.
         """
-        hashes = [each.candidate.content_hash for each in self._weighed]
-        queued = self._store.known_contents(hashes)
-        made = self._store.draws_made(hashes)
-        new = {
-            (each.candidate.record_ref, each.candidate.content_hash): each
-            for each in self._weighed
-            if (each.candidate.record_ref, each.candidate.content_hash) not in queued
-        }
         tonight = Tonight.of(self._linked, self._weighed)
-        unread, superseded = self._unread(tonight)
+        new = self._never_queued()
+        made = self._store.draws_made(each.matter.root for each in self._weighed)
+        unread, instead = self._unread(tonight, {each.matter.root for each in new})
+        candidates = [replace(each.candidate, drawn_with=instead.get(each.matter.root)) for each in new]
         allocation = allocate(
-            [each.candidate for each in new.values()],
+            candidates,
             carried=[each.carried for each in unread.values()],
             draws_made=made,
             key=self._key,
             settings=self._settings,
         )
-        draws = {(draw.record_ref, draw.content_hash): draw for draw in allocation.draws}
-        items: dict[tuple[str, str], Item] = {}
+        by_content = {(each.candidate.record_ref, each.candidate.content_hash): each for each in new}
+        draws = made | {draw.root: draw for draw in allocation.draws}
+        items: dict[tuple[str, str], tuple[Item, tuple[ItemCrime, ...]]] = {}
         texts: list[ItemText] = []
         for place in allocation.places:
             if place.candidate is not None:
                 content = (place.candidate.record_ref, place.candidate.content_hash)
                 item, parts = new_item(
-                    new[content],
+                    by_content[content],
                     run_id=self._run_id,
                     arm=place.arm,
                     inclusion_probability=place.inclusion_probability,
-                    draw=draws.get(content) or made.get(content),
+                    draw=draws.get(place.candidate.root),
                     as_of=self._as_of,
                     settings=self._settings,
                 )
-                items[content] = item
+                items[content] = (item, parts[0].crimes)
                 texts += parts
         places, lines = places_of(allocation, items, unread)
         self._counts |= allocation.counts
-        self._counts |= {"queued_before": len(self._weighed) - len(new), "superseded": superseded}
+        self._counts |= {
+            "queued_before": len(self._weighed) - len(new),
+            "superseded": len(instead),
+            "expired": self._expired(),
+        }
 
         folder = runfiles.run_folder(self._settings.data_dir, self._run_id)
         by_record = {record.key: each for each in self._weighed for record in each.matter.records}
@@ -230,7 +236,7 @@ class Night:
         self._store.publish(
             Publication(
                 run=run,
-                items=tuple(items.values()),
+                items=tuple(item for item, _ in items.values()),
                 texts=tuple(texts),
                 places=places,
                 draws=allocation.draws,
@@ -258,22 +264,45 @@ class Night:
             folder=runfiles.run_folder(self._settings.data_dir, self.published.run_id),
         )
 
-    def _unread(self, tonight: Tonight) -> tuple[dict[str, Rescored], int]:
+    def _never_queued(self) -> list[Weighed]:
+        """Return tonight's matters of which some record was never queued with this content."""
+        parts = {
+            each.matter.root: {part_hash(record) for record in each.matter.records} for each in self._weighed
+        }
+        known = self._store.known_contents(one for every in parts.values() for one in every)
+        return [each for each in self._weighed if not parts[each.matter.root] <= known]
+
+    def _unread(
+        self, tonight: Tonight, new: Collection[str]
+    ) -> tuple[dict[str, Rescored], dict[str, float | None]]:
+        """Return the unread items that stand, and the roots of matters that are read in the stead of others.
+
+        The chance with which a matter's earlier content was drawn stays with it; None where it was not drawn.
+        """
         # Items of another run as of the same moment, such as one with a smaller budget, are unread too.
         until = self._as_of + timedelta(microseconds=1)
-        items = self._store.unread_items(until, self._settings.carry_over_days)
-        kept = [item for item in items if not tonight.supersedes(item)]
-        unread = {
-            item.item_id: rescored(
-                item,
-                stored_crimes(self._store.texts(item.item_id)),
-                tonight,
-                model=self._model,
-                settings=self._settings,
+        unread: dict[str, Rescored] = {}
+        instead: dict[str, float | None] = {}
+        for item in self._store.unread_items(until, self._settings.carry_over_days):
+            now = tonight.in_the_stead_of(item, new)
+            if now is not None:
+                drawn = item.inclusion_probability if item.arm == "control" else None
+                instead[now.matter.root] = instead.get(now.matter.root) or drawn
+                continue
+            unread[item.item_id] = rescored(
+                item, self._store.texts(item.item_id), tonight, model=self._model, settings=self._settings
             )
-            for item in kept
-        }
-        return unread, len(items) - len(kept)
+        return unread, instead
+
+    def _expired(self) -> int:
+        """Return how many items of the queue that stands leave it unread, being too old."""
+        oldest = self._as_of - timedelta(days=self._settings.carry_over_days)
+        before = self._store.latest_run()
+        if before is None or before.as_of > self._as_of:
+            return 0
+        ever = {item.item_id for item in self._store.unread_items(self._as_of, _EVER_DAYS)}
+        standing = self._store.queue(before.run_id)
+        return sum(row.item.queued_at < oldest and row.item.item_id in ever for row in standing)
 
     def _event(self, action: str, **details: int | str) -> AuditEvent:
         return AuditEvent(

@@ -115,11 +115,15 @@ def score(
         read = replace(read, crimes=tuple(each for each in read.crimes if each.recorded_at <= moment))
     linked = link(read, settings)
 
+    from triage.language.offences import unknown_codes
     from triage.ranking.scoring import score_matters
 
     loaded = _model(settings, model)
     scores = score_matters(loaded.model, linked.matters, settings=settings)
     write_scores(scores, out)
+    unknown = unknown_codes(crime.offence_code for crime in read.crimes)
+    if unknown:
+        typer.echo(f"offence codes that no family knows cover nothing: {', '.join(unknown)}", err=True)
     rejected = sum(count.rejected for count in read.counts.values())
     counted = f"{len(scores)} records scored, {rejected} rows rejected, model {loaded.model_id}"
     typer.echo(f"{counted}, {perf_counter() - started:.1f} seconds", err=True)
@@ -151,7 +155,10 @@ def queue_list(
         int | None, typer.Option("--limit", min=1, metavar="N", help="Most items shown.")
     ] = None,
     arms: Annotated[
-        bool, typer.Option("--arms", help="Show the arm; an auditor should not know it before deciding.")
+        bool,
+        typer.Option(
+            "--arms", help="Show arm and score; an auditor should not know the arm before deciding."
+        ),
     ] = False,
 ) -> None:
     """Print a published queue in reading order, without any text."""
@@ -188,8 +195,9 @@ def queue_show(
         items = store.items_of(reference)[::-1]
         for item in items if earlier else items[:1]:
             texts = store.consult(item.item_id, _event(who, "consultation", item.item_id, item.run_id))
+            place = store.place_of(item.item_id)
             pages += item_page(
-                item, texts, zone=settings.zone, marking=settings.marking, colour=paints(console)
+                item, texts, place, zone=settings.zone, marking=settings.marking, colour=paints(console)
             )
     if not items:
         raise UsageError(

@@ -117,6 +117,7 @@ def publication(canary: str) -> Publication:
     )
     empty, empty_part = _item("XX-3", "incidents", text="  ", score_01=0.02, arm="control")
     items = (log, hostile, empty)
+    parts = (log_part, form_part, hostile_part, empty_part)
     return Publication(
         run=Run(
             run_id=RUN_ID,
@@ -130,9 +131,18 @@ def publication(canary: str) -> Publication:
             counts={"records": 4, "arms": {"rule": 1, "ranked": 1, "control": 1}},
         ),
         items=items,
-        texts=(log_part, form_part, hostile_part, empty_part),
+        texts=parts,
         places=tuple(
-            PlaceRow(position, item.item_id, item.arm, item.score_01, carried=False)
+            PlaceRow(
+                position,
+                item.item_id,
+                item.arm,
+                item.score_01,
+                carried=False,
+                families=item.families,
+                rules=item.rules,
+                crimes=next(text.crimes for text in parts if text.item_id == item.item_id),
+            )
             for position, item in enumerate(items, start=1)
         ),
     )

@@ -34,7 +34,8 @@ def test_list_shows_the_queue_without_text_or_arm(published: Store, triage: Tria
     lines = result.stdout.splitlines()
     assert lines[0] == lines[-1] == "OFFICIAL-SENSITIVE"
     first = next(line for line in lines if "XX-1" in line).split()
-    assert first[:5] == ["1", "XX-1", "incidents", "0.830", "non_fatal_strangulation"]
+    assert first[:4] == ["1", "XX-1", "incidents", "non_fatal_strangulation"]
+    assert "0.830" not in result.stdout
     assert " 12 Oct 2026 22:00 " in " ".join(first)
     assert "30 h" in " ".join(first)
     assert "control" not in result.stdout
@@ -43,7 +44,7 @@ def test_list_shows_the_queue_without_text_or_arm(published: Store, triage: Tria
 
 def test_list_shows_arms_only_when_asked(published_file: Store, triage: Triage) -> None:
     shown = triage("queue", "list", "--arms", "--limit", "2").stdout
-    assert re.search(r"1\s+XX-1\s+rule", shown)
+    assert re.search(r"1\s+XX-1\s+rule\s+incidents\s+0\.830", shown)
     assert "2 of 3 items" in shown
     assert "XX-3" not in shown
 
@@ -190,7 +191,7 @@ def test_csv_export_is_marked_safe_and_logged(
         f"22:14 CALL: HE ⟦GRABBED HER THROAT⟧ {canary} 22:40 UPD: ALL Q…"
     )
     assert rows[0]["reasons"].startswith("Strangulation answered yes")
-    assert rows[0]["reasons"].endswith("likeliest Non-fatal strangulation (0.91)")
+    assert rows[0]["reasons"].endswith("likeliest Non-fatal strangulation")
     assert "arm" not in rows[0]
     event = last_event(published)
     assert (event.actor, event.action, event.subject) == ("a.reader", "disclosure", publication.run.run_id)
@@ -212,10 +213,10 @@ def test_xlsx_export_reads_back(published_file: Store, triage: Triage, tmp_path:
     book = CalamineWorkbook.from_path(str(out))
     rows = book.get_sheet_by_name("Queue").to_python()
     assert rows[0][:3] == ["marking", "position", "reference"]
-    assert [row[1:5] for row in rows[1:]] == [
-        [1, "XX-1", "incidents", 0.83],
-        [2, "'=XX-2", "referrals", 0.25],
-        [3, "XX-3", "incidents", 0.02],
+    assert [row[1:4] for row in rows[1:]] == [
+        [1, "XX-1", "incidents"],
+        [2, "'=XX-2", "referrals"],
+        [3, "XX-3", "incidents"],
     ]
     notes = dict(book.get_sheet_by_name("Notes").to_python())
     assert notes["What it is"] == "A suggestion for audit, not a finding."

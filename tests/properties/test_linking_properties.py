@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from triage.settings import Settings
 
 CANARY = "zebra quorum marmalade"
 NIGHT = datetime(2026, 11, 3, tzinfo=UTC)
-REFERENCES = [f"XX-{number:04d}" for number in range(12)]
+REFERENCES = [*(f"XX-{number:04d}" for number in range(12)), "42/5/26", "42/8/26"]
 STORIES = [
     " ".join(
         f"{letter}{word}" for word in ("ab", "cd", "ef", "gh", "ij", "kl", "mn", "op", "qr", "st", "uv", "wx")
@@ -83,11 +84,24 @@ def test_every_record_is_in_exactly_one_matter_and_no_crime_is_lost(extract: Ext
         record.incident_ref for record in extract.records
     }
     in_matters = {crime for matter in linked.matters for crime in matter.crimes}
-    assert set(linked.orphan_crimes) == {crime for crime in extract.crimes if crime.record_ref not in known}
-    assert set(extract.crimes) == in_matters | set(linked.orphan_crimes)
+    cancelled = {record.record_ref for record in extract.records if record.source == "cancelled_crimes"}
+    crimes = {
+        replace(crime, status="cancelled") if crime.crime_ref in cancelled else crime
+        for crime in extract.crimes
+    }
+    assert set(linked.orphan_crimes) == {crime for crime in crimes if crime.record_ref not in known}
+    assert crimes == in_matters | set(linked.orphan_crimes)
+    assert linked.counts["crimes_cancelled_by_record"] == len(
+        cancelled & {crime.crime_ref for crime in crimes}
+    )
     for matter in linked.matters:
         assert set(matter.links) == {record.key for record in matter.records[1:]}
         assert len(matter.crimes) == len(set(matter.crimes))
+        raised = {record.record_ref for record in matter.records} | {
+            record.incident_ref for record in matter.records
+        }
+        own = {crime.crime_ref for crime in matter.crimes if crime.record_ref in raised}
+        assert matter.claimed <= {crime.crime_ref for crime in matter.crimes} - own - cancelled
 
 
 @given(extracts())
@@ -123,7 +137,11 @@ def test_linking_a_matter_again_gives_the_matter(extract: Extract) -> None:
         again: Linked = link(Extract(matter.records, extract.crimes, (), {}, (), ""), _settings())
         assert [each.records for each in again.matters] == [matter.records]
         assert [each.root for each in again.matters] == [matter.root]
-        assert [each.crimes for each in again.matters] == [matter.crimes]
+        # A crime of this matter may have been cancelled by a record of another.
+        assert [[crime.crime_ref for crime in each.crimes] for each in again.matters] == [
+            [crime.crime_ref for crime in matter.crimes]
+        ]
+        assert [each.claimed for each in again.matters] == [matter.claimed]
 
 
 @given(extracts())

@@ -23,6 +23,7 @@ from triage.store import (
 
 CANARY = "zebra quorum marmalade"
 FIRST_NIGHT = datetime(2026, 3, 1, 6, 30, 15, 123456, tzinfo=UTC)
+CRIME = ItemCrime("42/1/26", "105/01", "2026-03-01T06:00:00+00:00")
 
 
 def event(
@@ -57,11 +58,20 @@ def night(
         items=new,
         texts=tuple(text for item in new for text in _texts(item, words)),
         places=tuple(
-            PlaceRow(position, item.item_id, item.arm, item.score_01 / 3, was_carried)
+            PlaceRow(
+                position,
+                item.item_id,
+                item.arm,
+                item.score_01 / 3,
+                was_carried,
+                families=("rape",) if was_carried else item.families,
+                rules=() if was_carried else item.rules,
+                crimes=(CRIME,) if was_carried else (),
+            )
             for position, (item, was_carried) in enumerate(placed, 1)
         ),
         draws=tuple(
-            Draw(item.record_ref, item.content_hash, item.stratum, 0.1 + 0.2, 1 / 3, False) for item in new
+            Draw(item.root, item.content_hash, item.stratum, 0.1 + 0.2, 1 / 3, False) for item in new
         ),
         rejects=(RejectedRow("incidents.csv", "incidents", 7, "opened_at", "unreadable_time"),),
     )
@@ -115,7 +125,10 @@ def _texts(item: Item, words: str) -> tuple[ItemText, ...]:
             retain_until=item.retain_until,
             opening_code="domestic",
             form_version="dash-police-27" if part.source == "assessments" else "",
-            crimes=(ItemCrime("42/1/26", "105/01", "2026-03-01T06:00:00+00:00"),),
+            crimes=(CRIME,),
+            content_hash=hashlib.sha256(
+                f"{part.record_ref}{words}".encode(errors="surrogatepass")
+            ).hexdigest(),
         )
         for number, part in enumerate(item.parts, 1)
     )

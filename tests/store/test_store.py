@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.store.nights import CANARY, FIRST_NIGHT, event, night
+from tests.store.nights import CANARY, CRIME, FIRST_NIGHT, event, night
 from triage.errors import StoreError, UsageError
 from triage.store import QueueRow, Store, open_store
 from triage.store.tables import metadata
@@ -24,7 +24,17 @@ def test_a_night_comes_back_as_it_was_published(store: Store) -> None:
     assert store.latest_run() == published.run
     assert store.run("run-1").as_of.utcoffset() == timedelta(0)
     expected = tuple(
-        QueueRow("run-1", place.position, place.arm, place.score_01, place.carried, item)
+        QueueRow(
+            "run-1",
+            place.position,
+            place.arm,
+            place.score_01,
+            place.carried,
+            item,
+            place.families,
+            place.rules,
+            place.crimes,
+        )
         for place, item in zip(published.places, published.items, strict=True)
     )
     assert store.queue() == store.queue("run-1") == expected
@@ -33,11 +43,11 @@ def test_a_night_comes_back_as_it_was_published(store: Store) -> None:
         assert store.texts(item.item_id) == tuple(
             each for each in published.texts if each.item_id == item.item_id
         )
-    made = store.draws_made(draw.content_hash for draw in published.draws)
-    assert made == {(draw.record_ref, draw.content_hash): draw for draw in published.draws}
-    pairs = {(item.record_ref, item.content_hash) for item in published.items}
-    assert store.known_contents() == pairs
-    assert store.known_contents([published.items[0].content_hash, "0" * 64]) < pairs
+    assert store.draws_made(draw.root for draw in published.draws) == {
+        draw.root: draw for draw in published.draws
+    }
+    parts = {text.content_hash for text in published.texts}
+    assert store.known_contents([*parts, "0" * 64]) == parts
 
 
 def test_an_empty_store_holds_nothing(store: Store) -> None:
@@ -46,7 +56,8 @@ def test_an_empty_store_holds_nothing(store: Store) -> None:
     assert store.queue() == ()
     assert store.items_of("L-1") == ()
     assert store.draws_made([]) == {}
-    assert store.known_contents() == set()
+    assert store.known_contents(["0" * 64]) == set()
+    assert store.place_of("0" * 16) is None
     assert store.verify_chain().events == 0
 
 
@@ -57,12 +68,35 @@ def test_a_run_is_published_once(store: Store) -> None:
     assert _dump(store) == before
 
 
-def test_the_run_published_last_stands(store: Store) -> None:
+def test_the_run_of_the_latest_moment_stands_and_of_two_the_later_published(store: Store) -> None:
     store.publish(night("run-2", day=1), event())
     store.publish(night("run-1", day=0), event())
-    assert [run.run_id for run in store.runs()] == ["run-1", "run-2"]
-    assert {row.run_id for row in store.queue()} == {"run-1"}
+    store.publish(night("run-3", day=1), event())
+    assert [run.run_id for run in store.runs()] == ["run-3", "run-2", "run-1"]
+    assert store.latest_run() == store.run("run-3")
+    assert {row.run_id for row in store.queue()} == {"run-3"}
     assert {row.run_id for row in store.queue("run-2")} == {"run-2"}
+
+
+def test_a_place_says_what_stood_that_night(store: Store) -> None:
+    first = night()
+    store.publish(first, event())
+    store.publish(night("run-2", 1, day=1, carried=first.items[:1]), event())
+    again, once = store.place_of(first.items[0].item_id), store.place_of(first.items[1].item_id)
+    assert again is not None
+    assert once is not None
+    assert (again.run_id, again.families, again.rules, again.crimes) == ("run-2", ("rape",), (), (CRIME,))
+    assert (once.run_id, once.families, once.rules) == ("run-1", first.items[1].families, once.item.rules)
+
+
+def test_an_item_is_unread_until_it_was_shown(store: Store) -> None:
+    first = night()
+    store.publish(first, event())
+    shown = first.items[0].item_id
+    store.disclose("run-1", event("disclosure", "run-1"))
+    store.consult(shown, event("consultation", shown))
+    left = {item.item_id for item in store.unread_items(FIRST_NIGHT + timedelta(days=1), 14)}
+    assert left == {item.item_id for item in first.items} - {shown}
 
 
 def test_an_item_queued_before_is_refused_as_a_whole(store: Store) -> None:
@@ -220,8 +254,9 @@ def _refused(store: Store, act: str) -> bool:
 def test_many_contents_are_asked_for_in_pieces(store: Store) -> None:
     published = night(items=7)
     store.publish(published, event())
-    hashes = [f"{number:064d}" for number in range(12_000)]
-    assert len(store.draws_made(hashes + [draw.content_hash for draw in published.draws])) == 7
+    others = [f"{number:064d}" for number in range(12_000)]
+    assert len(store.draws_made(others + [draw.root for draw in published.draws])) == 7
+    assert len(store.known_contents(others + [text.content_hash for text in published.texts])) == 14
 
 
 def test_both_servers_hold_equal_values(store: Store, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from triage.reading.linking import Linked, Matter, link
-from triage.reading.records import Crime, Extract, Record
+from triage.reading.linking import Linked, Matter, comparable, link
+from triage.reading.records import CRIME_STATUSES, Crime, Extract, Record
 from triage.settings import Settings
 
 NIGHT = datetime(2026, 11, 3, 20, 0, tzinfo=UTC)
@@ -184,6 +185,84 @@ def test_crimes_by_verified_claim_and_by_cancellation(settings: Settings, record
     assert linked.orphan_crimes == tuple(sorted(crimes, key=lambda crime: crime.crime_ref))
     counts = linked.counts
     assert (counts["crimes_orphan"], counts["crimes_orphan_claimed"], counts["claims_verified"]) == (3, 2, 2)
+
+
+@pytest.mark.parametrize("status", CRIME_STATUSES)
+def test_a_cancellation_goes_before_the_crimes_own_row(status: str, settings: Settings, record: Any) -> None:
+    crimes = (
+        _crime("42/00077/26", "L1", status),
+        _crime("42/78/26", "CR 42/77/26", status),
+        _crime("42/79/26", "L1", status),
+    )
+    log, cancellation = record("incidents", "L1"), record("cancelled_crimes", "CR 42/77/26", 5)
+    linked = _link(settings, log, cancellation, crimes=crimes)
+    found = {
+        matter.root: {crime.crime_ref: crime.status for crime in matter.crimes} for matter in linked.matters
+    }
+    assert found == {
+        "L1": {"42/00077/26": "cancelled", "42/79/26": status},
+        "CR 42/77/26": {"42/00077/26": "cancelled", "42/78/26": status},
+    }
+    assert linked.counts["crimes_cancelled_by_record"] == 1
+
+
+def test_a_cancelled_orphan_is_cancelled_too(settings: Settings, record: Any) -> None:
+    linked = _link(settings, record("cancelled_crimes", "42/77/26"), crimes=(_crime("42/77/26", "L0"),))
+    assert [crime.status for crime in linked.orphan_crimes] == ["cancelled"]
+
+
+def test_a_log_or_a_reference_of_signs_only_cancels_nothing(settings: Settings, record: Any) -> None:
+    crimes = (_crime("42/77/26", "L0"), _crime("--", "L0"))
+    records = (record("incidents", "42/77/26"), record("cancelled_crimes", "//"))
+    linked = _link(settings, *records, crimes=crimes)
+    assert {crime.status for crime in linked.orphan_crimes} == {"recorded"}
+    assert linked.counts["crimes_cancelled_by_record"] == 0
+
+
+def test_only_a_claim_of_an_earlier_crime_is_claimed(settings: Settings, record: Any) -> None:
+    naming = record(
+        "incidents",
+        "L1",
+        0,
+        "SUSPECT IN 42/1001/26 AND 42/1002/26. NOW CRIMED 42/1003/26, CANCELS 42/1004/26",
+    )
+    form = record("assessments", "D1", 9, incident_ref="L1")
+    cancellation = record("cancelled_crimes", "42/1004/26", 10, incident_ref="L1")
+    before, after = NIGHT - timedelta(minutes=1), NIGHT + timedelta(hours=1)
+    crimes = (
+        Crime("42/1001/26", "L0", before, "rape"),
+        Crime("42/1002/26", "L1", before, "rape"),
+        Crime("42/1003/26", "L0", after, "rape"),
+        Crime("42/1004/26", "L0", before, "rape"),
+    )
+    matter = _only(_link(settings, naming, form, cancellation, crimes=crimes))
+    assert [crime.crime_ref for crime in matter.crimes] == [
+        "42/1001/26",
+        "42/1002/26",
+        "42/1003/26",
+        "42/1004/26",
+    ]
+    assert matter.claimed == {"42/1001/26"}
+
+
+def test_a_crime_with_a_date_only_is_of_the_end_of_that_day_in_local_time(
+    settings: Settings, record: Any
+) -> None:
+    """Midnight in July is 23:00 UTC the day before."""
+    naming = replace(
+        record("incidents", "L1", 0, "CRIMED 42/1001/26. CRIMED 42/1002/26"),
+        opened_at=datetime(2026, 7, 3, 20, tzinfo=UTC),
+    )
+    crimes = tuple(
+        Crime(f"42/100{number}/26", "L0", datetime(2026, 7, number, 23, tzinfo=UTC), "rape")
+        for number in (1, 2)
+    )
+    assert _only(_link(settings, naming, crimes=crimes)).claimed == {"42/1001/26"}
+
+
+def test_references_compare_whatever_their_case_and_spaces() -> None:
+    assert comparable(" XX-0417  A ") == comparable("xx-0417 a")
+    assert comparable("XX-0417") != comparable("XX-417")
 
 
 def test_counts_add_up(settings: Settings, record: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ def record(text: str, **fields: object) -> Record:
     return Record(source="incidents", record_ref="A1", opened_at=AT, closed_at=AT, text=text, **fields)  # type: ignore[arg-type]
 
 
-@given(st.text(alphabet="AB c.,!?|\n-12", max_size=400))
+@given(st.text(alphabet="AB c.,!?|\r\n\u0085\u2028-12", max_size=400))
 def test_clauses_are_in_order_without_overlap_and_lose_no_letter(text: str) -> None:
     spans = clause_spans(text)
     assert all(0 <= start < end <= len(text) for start, end in spans)
@@ -29,6 +30,14 @@ def test_clauses_are_in_order_without_overlap_and_lose_no_letter(text: str) -> N
         for a, b in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)], strict=True)
     )
     assert not any(letter.isalnum() for letter in outside)
+    assert not any(set("\r\n\u0085\u2028") & set(text[start:end]) for start, end in spans)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\r\n\r\n", "\u0085", "\u2028", "\u2029"])
+def test_a_clause_ends_before_the_end_of_its_line_however_that_is_written(line_end: str) -> None:
+    lines = ["ATT", f"SPOKE TO BOTH {CANARY}", "HIT HIM.", "NFA"]
+    text = line_end.join([*lines, ""])
+    assert [text[start:end] for start, end in clause_spans(text)] == lines
 
 
 def test_a_log_without_full_stops_is_cut_at_commas() -> None:

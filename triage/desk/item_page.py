@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
 from triage.ranking.rules import RULES
 from triage.reading.entries import split_entries
-from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText
+from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText, QueueRow
 
 CLOSING_SENTENCE = "A suggestion for audit, not a finding."
 _LINKS = {
@@ -26,7 +27,13 @@ _LINKS = {
 
 
 def item_page(
-    item: Item, texts: Sequence[ItemText], *, zone: ZoneInfo, marking: str, colour: bool
+    item: Item,
+    texts: Sequence[ItemText],
+    place: QueueRow | None = None,
+    *,
+    zone: ZoneInfo,
+    marking: str,
+    colour: bool,
 ) -> Iterator[Text]:
     """Give the lines of an item's page, each without its line break.
 
@@ -36,6 +43,8 @@ def item_page(
         As it was queued; its arm is not shown, since an auditor should not know it before deciding.
     texts : sequence of ItemText
         The item's parts.
+    place : QueueRow, optional
+        Its latest place: score, families, rules and crimes as of that night go before those of the item.
     zone : ZoneInfo
         Zone of the times shown.
     marking : str
@@ -50,7 +59,11 @@ def item_page(
     """
     yield Text(marking, style="bold")
     yield Text(harmless(f"{item.record_ref} ({item.source})"), style="bold")
-    yield from _head(item, texts, zone)
+    crimes = {each.crime_ref: each for text in texts for each in text.crimes}
+    if place is not None:
+        item = replace(item, score_01=place.score_01, families=place.families, rules=place.rules)
+        crimes = {each.crime_ref: each for each in place.crimes}
+    yield from _head(item, tuple(each for _, each in sorted(crimes.items())), zone)
     yield from _reasons(item)
     for part in sorted(texts, key=lambda each: each.part):
         evidence = [each for each in item.evidence if each.part == part.part]
@@ -79,7 +92,7 @@ def _line(label: str, value: str) -> Text:
     return Text(harmless(f"  {label:<16} {value}"))
 
 
-def _head(item: Item, texts: Sequence[ItemText], zone: ZoneInfo) -> Iterator[Text]:
+def _head(item: Item, crimes: Sequence[ItemCrime], zone: ZoneInfo) -> Iterator[Text]:
     yield _line("item", f"{item.item_id}, first queued by run {item.run_id}")
     yield _line("times", f"as in {zone.key}")
     if len(item.parts) > 1:
@@ -88,8 +101,7 @@ def _head(item: Item, texts: Sequence[ItemText], zone: ZoneInfo) -> Iterator[Tex
             yield _line(
                 "parts" if number == 1 else "", f"{number}. {part.record_ref} ({part.source}) {why}".rstrip()
             )
-    crimes = {each.crime_ref: each for text in texts for each in text.crimes}
-    listed = [_crime(each, zone) for _, each in sorted(crimes.items())] or ["none known when it was queued"]
+    listed = [_crime(each, zone) for each in crimes] or ["none known on the night of its latest queue"]
     for number, each in enumerate(listed):
         yield _line("" if number else "recorded crimes", each)
 

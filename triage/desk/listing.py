@@ -89,7 +89,8 @@ def queue_table(
     zone : ZoneInfo
         Zone of the times shown.
     arms : bool
-        Show the arm; hidden by default, since an auditor should not know it before deciding.
+        Show arm and score; hidden by default, since an auditor should not know the arm before deciding, and
+        a low score at a high place gives it away.
     limit : int, optional
         Most rows shown.
     """
@@ -97,8 +98,7 @@ def queue_table(
         ("position", True, lambda row: str(row.position)),
         ("reference", False, lambda row: row.item.record_ref),
         ("source", False, lambda row: row.item.source),
-        ("score", True, lambda row: f"{row.score_01:.3f}"),
-        ("families", False, lambda row: ", ".join(row.item.families)),
+        ("families", False, lambda row: ", ".join(row.families)),
         ("opened", False, lambda row: moment(row.item.opened_at, zone)),
         ("age", True, lambda row: age(row.item.opened_at, run.as_of)),
         ("parts", True, lambda row: str(len(row.item.parts))),
@@ -106,6 +106,7 @@ def queue_table(
     ]
     if arms:
         columns.insert(2, ("arm", False, lambda row: row.arm))
+        columns.insert(4, ("score", True, lambda row: f"{row.score_01:.3f}"))
     shown = rows[:limit]
     partial = "" if run.status == "complete" else f" ({run.status})"
     title = f"Queue of run {run.run_id}{partial}: {len(shown)} of {len(rows)} items"

@@ -19,11 +19,6 @@ COLUMNS = (
     Column("position", 9, "Place in the queue; 1 is read first."),
     Column("reference", 24, "Reference of the record, or of the first of several about one matter."),
     Column("source", 18, "Table of the extract that the record came from."),
-    Column(
-        "score_01",
-        9,
-        "Probability, 0 to 1, of at least one crime that the record discloses and nobody recorded.",
-    ),
     Column("families", 34, "Offence families disclosed and not recorded, likeliest first."),
     Column("reasons", 40, "Why the item is in the queue: rules that it met, and likely families."),
     Column(
@@ -87,9 +82,8 @@ def _row(
         row.position,
         item.record_ref,
         item.source,
-        round(row.score_01, 3),
-        "; ".join(item.families),
-        reasons(item),
+        "; ".join(row.families),
+        reasons(row),
         evidence_cell(item, texts),
         moment(item.opened_at, zone),
         age(item.opened_at, run.as_of),
@@ -99,15 +93,13 @@ def _row(
     )
 
 
-def reasons(item: Item) -> str:
-    """Return why an item is queued, in words: the rules that it met, then its likeliest families."""
-    likely = [
-        f"{TITLES.get(family, family)} ({item.p_families[family]:.2f})"
-        if family in item.p_families
-        else TITLES.get(family, family)
-        for family in item.families
-    ]
-    met = [RULES[rule].title if rule in RULES else rule for rule in item.rules]
+def reasons(row: QueueRow) -> str:
+    """Return why an item is queued, in words: the rules that it met, then its likeliest families.
+
+    Without numbers: a low one would tell the auditor that the item was drawn at random.
+    """
+    likely = [TITLES.get(family, family) for family in row.families]
+    met = [RULES[rule].title if rule in RULES else rule for rule in row.rules]
     return "; ".join([*met, *([f"likeliest {', '.join(likely)}"] if likely else [])])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LONG_WORDS, _LONGEST_WORDS = 12, 28
 #: A clause is left whole where cutting it would leave a rest shorter than this.
 _SPARE_WORDS = 8
-_BREAK = re.compile(r"(?<=[.!?;])\s+|\n+|\s*\|\s*")
+_BREAK = re.compile(r"(?<=[.!?;])\s+|[\r\n\u0085\u2028\u2029]+|\s*\|\s*")
 _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 

@@ -23,7 +23,8 @@ class Candidate:
     ``content_hash`` is the SHA-256 of what an auditor would read (texts and answers of all its parts): a
     matter is queued once for each content. ``stratum`` is ``readable`` or ``unreadable``. ``rules`` names the
     rules that send it to the top, first the one of highest priority. ``eligible`` is false while it may still
-    be recorded in time.
+    be recorded in time. ``drawn_with`` is the inclusion probability of the draw that its matter won with an
+    earlier content that nobody has read, None otherwise: then this content is read in its stead.
     """
 
     source: str
@@ -36,13 +37,14 @@ class Candidate:
     score_01: float
     tiebreak: str
     rules: tuple[str, ...] = ()
+    drawn_with: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """An item of an earlier night that nobody has read; ``score_01`` is as of tonight.
+    """An item of an earlier night that nobody has read.
 
-    ``rules`` names the rules of a rule item, where known; one without comes last among the rule items.
+    ``score_01`` and ``rules`` are as of tonight, against the crimes that are known by now.
     """
 
     item_id: str
@@ -58,13 +60,14 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The one random draw that a content takes part in: its permanent random number and its chance.
+    """The one random draw that a matter takes part in: its permanent random number and its chance.
 
-    ``inclusion_probability`` is the chance with which the content was drawn into the control arm, known
-    before the draw; ``drawn`` says whether it was. ``random_number`` lies in [0, 1).
+    ``inclusion_probability`` is the chance with which the matter was drawn into the control arm, known
+    before the draw; ``drawn`` says whether it was. ``random_number`` lies in [0, 1). ``content_hash`` is the
+    content that it had that night; a later one takes part in no other draw.
     """
 
-    record_ref: str
+    root: str
     content_hash: str
     stratum: str
     random_number: float
@@ -190,13 +193,11 @@ def _draw(
         members, size = frame[stratum], sizes[stratum]
         if not size:
             continue
-        numbered = sorted(
-            (permanent_random_number(key, each.root), *_content(each), each) for each in members
-        )
-        for rank, (number, record_ref, content_hash, candidate) in enumerate(numbered):
+        numbered = sorted((permanent_random_number(key, each.root), each.root, each) for each in members)
+        for rank, (number, root, candidate) in enumerate(numbered):
             chance = size / len(members)
             drawn = rank < size
-            draws.append(Draw(record_ref, content_hash, stratum, number, chance, drawn))
+            draws.append(Draw(root, candidate.content_hash, stratum, number, chance, drawn))
             if drawn:
                 seats.append(_Seat("control", chance, candidate=candidate))
     return draws, seats
@@ -218,30 +219,46 @@ def _interleaved(ranked: list[_Seat], control: list[_Seat], key: bytes) -> list[
     return merged
 
 
-def _kept(carried: Sequence[Carried], budget: int) -> tuple[list[Carried], list[Carried]]:
-    """Return the carried rule and control items that keep their place, and the carried ranked items."""
-    fixed = sorted(
-        (item for item in carried if item.arm != "ranked"),
-        key=lambda item: (item.queued_at, item.tiebreak, item.record_ref, item.content_hash),
-    )
-    return fixed[:budget], [item for item in carried if item.arm == "ranked"]
+def _is_readable(item: Candidate | Carried) -> bool:
+    return isinstance(item, Carried) or item.stratum == "readable"
+
+
+def _certain(arm: str, item: Candidate | Carried) -> _Seat:
+    if isinstance(item, Candidate):
+        return _Seat(arm, 1.0, candidate=item)
+    return _Seat(arm, 1.0, carried=item)
+
+
+def _control_wanted(settings: Settings) -> int:
+    """Return how many control items a night draws: the share of the budget, but one at least.
+
+    Where the share is nought, or a budget of one item leaves no room, none is drawn.
+    """
+    if not settings.control_share or settings.budget_items < 2:
+        return 0
+    return max(1, round(settings.budget_items * settings.control_share))
+
+
+def _oldest_first(item: Carried) -> tuple[datetime, str, str, str]:
+    return (item.queued_at, item.tiebreak, item.record_ref, item.content_hash)
 
 
 def allocate(
     candidates: Sequence[Candidate],
     *,
     carried: Sequence[Carried],
-    draws_made: Mapping[tuple[str, str], Draw],
+    draws_made: Mapping[str, Draw],
     key: bytes,
     settings: Settings,
 ) -> Allocation:
     """Return tonight's queue of at most ``budget_items`` places and the draws made for it.
 
-    Unread rule and control items of earlier nights keep their places, oldest first if they exceed the budget.
-    Then come new rule items, up to ``rule_share_max`` of the budget with the carried ones; those beyond it
-    compete as the rest do. ``control_share`` of the budget is drawn at random from who is neither rule nor
-    ranked and has not been in a draw; the ranked arm, in which carried items compete again, has all the rest.
-    The ranked arm has readable records only. The order of the input never matters.
+    Unread control items of earlier nights come first to their places, oldest first, as many at most as one
+    night draws; so a new draw is made every night. Then the rule arm: new matters and unread items of earlier
+    nights alike, by priority, up to ``rule_share_max`` of the budget; those beyond it compete as the rest do.
+    ``control_share`` of the budget is drawn at random from who is neither rule nor ranked and has not been in
+    a draw; the ranked arm, in which carried items compete again, has all the rest. The ranked arm has
+    readable records only. The order of the input never matters.
 
     Parameters
     ----------
@@ -249,8 +266,8 @@ def allocate(
         Matters whose content is not queued yet; those not ``eligible`` are counted only.
     carried : sequence of Carried
         Unread items of earlier nights that have not expired.
-    draws_made : mapping of (str, str) to Draw
-        (``record_ref``, ``content_hash``) to the draw of an earlier night that this content took part in.
+    draws_made : mapping of str to Draw
+        Root to the draw of an earlier night that this matter took part in.
     key : bytes
         The secret key of the random draw.
     settings : Settings
@@ -261,71 +278,74 @@ def allocate(
     Allocation
         ``counts``: ``eligible``, ``not_eligible``, ``unreadable`` (of the eligible); ``rule``, ``ranked`` and
         ``control`` (places tonight, with carried ones), ``carried`` (of these, carried); ``rule_overflow``
-        (rule matters left to compete), ``carried_over_budget`` (carried rule and control items without a
-        place), ``carried_outranked`` (carried ranked items without a place), ``drawn_earlier`` (eligible, not
-        queued, in the draw of an earlier night), ``frame`` (took part in tonight's draw), ``waiting``
+        (matters and items of a rule left to compete), ``carried_over_budget`` (carried control items without
+        a place), ``carried_outranked`` (other carried items without a place), ``drawn_earlier`` (eligible,
+        not queued, in the draw of an earlier night), ``frame`` (took part in tonight's draw), ``waiting``
         (eligible, not queued, in no draw yet).
 
     Raises
     ------
     ValueError
-        If a content stands twice among candidates and carried items, or a stratum is unknown: a bug of the
-        caller.
+        If a content stands twice among candidates and carried items, a root twice among candidates, or a
+        stratum is unknown: a bug of the caller.
 
     Source: domain.md 9, points 5 and 9.
     """
     contents = {_content(each) for each in candidates} | {_content(item) for item in carried}
     if len(contents) != len(candidates) + len(carried):
         raise ValueError("a content stands twice among the candidates and carried items")
+    if len({candidate.root for candidate in candidates}) != len(candidates):
+        raise ValueError("a root stands twice among the candidates")
     if any(candidate.stratum not in STRATA for candidate in candidates):
         raise ValueError(f"a stratum is none of {', '.join(STRATA)}")
-    budget = settings.budget_items
+    budget, wanted = settings.budget_items, _control_wanted(settings)
     eligible = sorted((each for each in candidates if each.eligible), key=_best_first)
-    kept, carried_ranked = _kept(carried, budget)
-    places = budget - len(kept)
+    waiting = sorted((item for item in carried if item.arm == "control"), key=_oldest_first)
+    again = [each for each in eligible if each.drawn_with is not None]
+    held = min(wanted, len(waiting) + len(again))
 
-    by_rule = sorted((each for each in eligible if each.rules), key=_rule_order)
+    competing: list[Candidate | Carried] = [*eligible, *(item for item in carried if item.arm != "control")]
+    by_rule = sorted((each for each in competing if each.rules), key=_rule_order)
     # The small amount undoes what floats take from a share such as 0.29 of 100.
-    most = math.floor(budget * settings.rule_share_max + 1e-9) - sum(item.arm == "rule" for item in kept)
-    rule_items = by_rule[: max(min(most, places), 0)]
-    places -= len(rule_items)
+    rule_items = by_rule[: min(math.floor(budget * settings.rule_share_max + 1e-9), budget - held)]
     taken = {_content(each) for each in rule_items}
+    renewed = [each for each in again if _content(each) not in taken][:wanted]
+    kept = waiting[: wanted - len(renewed)]
+    taken |= {_content(each) for each in renewed}
+    places = budget - len(rule_items) - len(renewed) - len(kept)
 
-    rest = [each for each in eligible if _content(each) not in taken]
-    pool: list[Candidate | Carried] = [each for each in rest if each.stratum == "readable"]
-    pool = sorted([*pool, *carried_ranked], key=_best_first)
-    fresh = {_content(each) for each in rest} - set(draws_made)
+    rest = [each for each in competing if _content(each) not in taken]
+    pool = sorted((each for each in rest if _is_readable(each)), key=_best_first)
+    candidates_left = [each for each in rest if isinstance(each, Candidate)]
+    fresh = {_content(each) for each in candidates_left if each.root not in draws_made}
     beside = len(fresh - {_content(item) for item in pool})
     in_pool = [_content(item) in fresh for item in pool]
-    size = _control_size(places, round(budget * settings.control_share), in_pool, beside)
+    size = _control_size(places, wanted, in_pool, beside)
     ranked_items = pool[: places - size]
     taken |= {_content(item) for item in ranked_items}
     frame = {
         stratum: [
             each
-            for each in rest
+            for each in candidates_left
             if each.stratum == stratum and _content(each) in fresh and _content(each) not in taken
         ]
         for stratum in STRATA
     }
     draws, drawn = _draw(frame, _strata_sizes(size, frame, settings.control_unreadable_items), key)
+    # What nothing new can fill goes to control items of earlier nights beyond the share of one night.
+    kept = waiting[: len(kept) + places - len(ranked_items) - len(drawn)]
 
-    rule_seats = [_Seat("rule", 1.0, candidate=each) for each in rule_items]
-    rule_seats += [_Seat("rule", 1.0, carried=item) for item in kept if item.arm == "rule"]
-    rule_seats.sort(key=lambda seat: _rule_order(seat.item))
-    ranked_seats = [
-        _Seat("ranked", 1.0, candidate=item)
-        if isinstance(item, Candidate)
-        else _Seat("ranked", 1.0, carried=item)
-        for item in ranked_items
-    ]
-    control_seats = drawn + [
-        _Seat("control", item.inclusion_probability, carried=item) for item in kept if item.arm == "control"
+    rule_seats = [_certain("rule", each) for each in rule_items]
+    ranked_seats = [_certain("ranked", item) for item in ranked_items]
+    control_seats = [
+        *drawn,
+        *(_Seat("control", item.inclusion_probability, carried=item) for item in kept),
+        *(_Seat("control", each.drawn_with or 1.0, candidate=each) for each in renewed),
     ]
     seats = rule_seats + _interleaved(ranked_seats, control_seats, key)
     queued = {_content(seat.item) for seat in seats}
-    unqueued = {_content(each) for each in eligible} - queued
-    in_frame = {(draw.record_ref, draw.content_hash) for draw in draws}
+    unqueued = {each.root for each in eligible if _content(each) not in queued}
+    in_frame = {draw.root for draw in draws}
     counts = {
         "eligible": len(eligible),
         "not_eligible": len(candidates) - len(eligible),
@@ -333,8 +353,8 @@ def allocate(
         **{arm: sum(seat.arm == arm for seat in seats) for arm in ARMS},
         "carried": sum(seat.carried is not None for seat in seats),
         "rule_overflow": len(by_rule) - len(rule_items),
-        "carried_over_budget": sum(item.arm != "ranked" for item in carried) - len(kept),
-        "carried_outranked": sum(_content(item) not in queued for item in carried_ranked),
+        "carried_over_budget": sum(_content(item) not in queued for item in waiting),
+        "carried_outranked": sum(item.arm != "control" and _content(item) not in queued for item in carried),
         "drawn_earlier": len(unqueued & set(draws_made)),
         "frame": len(draws),
         "waiting": len(unqueued - set(draws_made) - in_frame),
@@ -344,6 +364,6 @@ def allocate(
             Place(position, seat.arm, seat.inclusion_probability, seat.candidate, seat.carried)
             for position, seat in enumerate(seats, start=1)
         ),
-        tuple(sorted(draws, key=lambda draw: (draw.record_ref, draw.content_hash))),
+        tuple(sorted(draws, key=lambda draw: draw.root)),
         counts,
     )

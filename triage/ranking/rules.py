@@ -14,6 +14,7 @@ from triage.language.codes import CRIME_GROUPS, group_of
 from triage.language.forms import answer
 from triage.language.offences import N100, family_of
 from triage.reading.linking import Matter
+from triage.reading.records import Crime, Record
 
 #: Tables whose opening code says how the record came in.
 CODED_TABLES = ("incidents", "domestic_noncrimes")
@@ -36,13 +37,16 @@ class Rule:
     reasons: re.Pattern[str] | None
 
 
-def _pattern(phrases: list[str]) -> re.Pattern[str] | None:
+def _pattern(phrases: list[str], lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
     if not phrases:
         return None
+    for name, words in lists.items():
+        phrases = [phrase.replace(f"<{name}>", f"(?:{'|'.join(words)})") for phrase in phrases]
     return re.compile(r"\b(?:" + "|".join(phrases) + r")\b", re.IGNORECASE)
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> Rule:
+    lists = entry.get("lists", {})
     return Rule(
         name=name,
         title=str(entry["title"]),
@@ -52,9 +56,9 @@ def _rule(name: str, entry: Mapping[str, Any]) -> Rule:
         families=frozenset(entry.get("families", ())),
         n100=bool(entry.get("n100", False)),
         question=str(entry.get("question", "")),
-        words=_pattern(entry.get("words", [])),
-        excluded=_pattern(entry.get("excluded", [])),
-        reasons=_pattern(entry.get("reasons", [])),
+        words=_pattern(entry.get("words", []), lists),
+        excluded=_pattern(entry.get("excluded", []), lists),
+        reasons=_pattern(entry.get("reasons", []), lists),
     )
 
 
@@ -77,9 +81,17 @@ def priority_of(rules: tuple[str, ...]) -> int:
     return RULES[rules[0]].priority if rules and rules[0] in RULES else last
 
 
+def own_crimes(matter: Matter) -> tuple[Crime, ...]:
+    """Return the matter's crimes without those that are here only because a text names an earlier crime.
+
+    Source: domain.md 9, point 2: that an earlier crime is named tells nothing of what was disclosed tonight.
+    """
+    return tuple(crime for crime in matter.crimes if crime.crime_ref not in matter.claimed)
+
+
 def recorded_families(matter: Matter) -> frozenset[str]:
-    """Return the families (and ``n100``) of the matter's crimes that stand as recorded."""
-    families = (family_of(crime.offence_code) for crime in matter.crimes if crime.status == "recorded")
+    """Return the families (and ``n100``) of the matter's own crimes that stand as recorded."""
+    families = (family_of(crime.offence_code) for crime in own_crimes(matter) if crime.status == "recorded")
     return frozenset(family for family in families if family is not None)
 
 
@@ -95,16 +107,27 @@ def mentions(rule: Rule, text: str) -> bool:
     return bool(rule.words.search(rule.excluded.sub(" ", text) if rule.excluded else text))
 
 
+def has_reason(rule: Rule, text: str) -> bool:
+    """Return whether a text holds a reason of the rule outside the phrases that it leaves out.
+
+    >>> rule = RULES["crime_code_closed_without_crime"]
+    >>> has_reason(rule, "IT WAS ACCIDENTAL"), has_reason(rule, "THIS WAS NOT ACCIDENTAL")
+    (True, False)
+    """
+    if rule.reasons is None:
+        return False
+    return bool(rule.reasons.search(rule.excluded.sub(" ", text) if rule.excluded else text))
+
+
 def _answered_yes(rule: Rule, matter: Matter) -> bool:
     return any(answer(record, rule.question) == "Y" for record in matter.records)
 
 
 def _satisfied(rule: Rule, matter: Matter) -> bool:
-    recorded = recorded_families(matter)
-    if rule.families & recorded:
+    if rule.families & recorded_families(matter):
         return True
-    claimed = any(claim.kind == "n100" for claims in matter.claims.values() for claim in claims)
-    return rule.n100 and (claimed or N100 in recorded)
+    # Of any status: an N100 that was transferred or cancelled shows that the report was not overlooked.
+    return rule.n100 and any(family_of(crime.offence_code) == N100 for crime in own_crimes(matter))
 
 
 def _mention(rule: Rule, matter: Matter) -> bool:
@@ -117,22 +140,27 @@ def _answer(rule: Rule, matter: Matter) -> bool:
 
 
 def _closed_code(rule: Rule, matter: Matter) -> bool:
-    if any(crime.status == "recorded" for crime in matter.crimes):
+    if any(crime.status == "recorded" for crime in own_crimes(matter)):
         return False
     if not any(
         record.source in CODED_TABLES
         and record.closed_at is not None
         and group_of(record.opening_code) in CRIME_GROUPS
+        and not _is_duplicate(record, matter)
         for record in matter.records
     ):
         return False
-    if any(
-        claim.status == "other_force" or claim.kind == "duplicate"
-        for claims in matter.claims.values()
-        for claim in claims
-    ):
+    if any(claim.status == "other_force" for claims in matter.claims.values() for claim in claims):
         return False
-    return not any(rule.reasons and rule.reasons.search(record.text) for record in matter.records)
+    return not any(has_reason(rule, record.text) for record in matter.records)
+
+
+def _is_duplicate(record: Record, matter: Matter) -> bool:
+    # It excuses the duplicate only: the log that it repeats is of this matter, and needs a reason of its own.
+    return any(
+        claim.kind == "duplicate" and claim.status == "verified"
+        for claim in matter.claims.get(record.key, ())
+    )
 
 
 _CHECKS: Mapping[str, Callable[[Rule, Matter], bool]] = {

@@ -89,7 +89,8 @@ _OTHER_FORCE = re.compile(
     r"\b(?:(?:other|another|host|home)\s+force|xfer|constabulary|police scotland|british transport police"
     r"|(?:btp|psni|gmp)\s+(?:crime|ref|log|own|recorded)|met(?:ropolitan)? police|they accept"
     r"|ownership accepted|their\s+(?:own\s+)?(?:ref|reference|log|crime|number)"
-    r"|(?<!statement )(?<!evidence )(?<!actions )transfer(?:red)?\b(?!\s+to\s+(?:cid|ppu|cai[tu])\b))\b"
+    r"|(?<!statement )(?<!evidence )(?<!actions )transfer(?:red)?\b(?!\s+to\s+(?:the\s+|a\s+)?"
+    r"(?:cid|ppu|cai[tu]|hospital|a\s?&\s?e|a\s?\+\s?e|ae|ward|custody|ambulance|officer|pc)\b))\b"
     r"|\w+shire police\b|(?-i:\b[A-Z][a-z]+ Police\b)",
     re.IGNORECASE,
 )

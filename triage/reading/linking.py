@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 
 from triage.reading.claims import Claim, canonical, check_claims, find_claims, tail_parts
 from triage.reading.records import RECORD_TABLES, Crime, Extract, Record
 from triage.reading.repeats import find_repeats
 from triage.settings import Settings
 
-__all__ = ["Claim", "Linked", "Matter", "link"]
+__all__ = ["Claim", "Linked", "Matter", "comparable", "link"]
 
 Key = tuple[str, str]
 #: Why a further record belongs to a matter; the first that holds is named.
@@ -30,7 +30,9 @@ class Matter:
     from night to night (the incident's reference where one is known); ``crimes`` holds every crime, of any
     status, raised from one of the records or from their incident, cancelled by one of them, or named by a
     verified claim; ``claims`` maps a record's ``key`` to its claims; ``links`` says why each further record
-    is here (``incident``, ``same_reference``, ``duplicate_claim``, ``repeat``).
+    is here (``incident``, ``same_reference``, ``duplicate_claim``, ``repeat``). ``claimed`` names the crimes
+    that are here by a claim only and were recorded before the first record opened: what a text says of the
+    past, not what was recorded for this matter.
     """
 
     root: str
@@ -38,6 +40,7 @@ class Matter:
     crimes: tuple[Crime, ...] = ()
     claims: Mapping[tuple[str, str], tuple[Claim, ...]] = field(default_factory=dict)
     links: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    claimed: frozenset[str] = frozenset()
 
     @property
     def lead(self) -> Record:
@@ -76,8 +79,13 @@ class _Sets:
         self._parent[second] = first
 
 
-def _same(reference: str) -> str:
-    return reference.strip().casefold()
+def comparable(reference: str) -> str:
+    """Return a record's or incident's reference as linking compares it, whatever its case and spaces.
+
+    >>> comparable(" XX-0417 ") == comparable("xx-0417")
+    True
+    """
+    return " ".join(reference.split()).casefold()
 
 
 def _join_by_reference(records: Iterable[Record], sets: _Sets) -> dict[str, Key]:
@@ -85,9 +93,9 @@ def _join_by_reference(records: Iterable[Record], sets: _Sets) -> dict[str, Key]
     own: dict[str, list[Key]] = defaultdict(list)
     naming: dict[str, list[Key]] = defaultdict(list)
     for record in records:
-        own[_same(record.record_ref)].append(record.key)
-        if _same(record.incident_ref):
-            naming[_same(record.incident_ref)].append(record.key)
+        own[comparable(record.record_ref)].append(record.key)
+        if comparable(record.incident_ref):
+            naming[comparable(record.incident_ref)].append(record.key)
     for reference in sorted({*own, *naming}):
         holders, namers = own[reference], naming[reference]
         for key in holders[1:]:
@@ -118,7 +126,7 @@ class _Logs:
         for opened_at, reference, key in candidates[bisect_left(candidates, (asking.opened_at - window,)) :]:
             if opened_at > asking.opened_at or len(found) > 1:
                 break
-            if _same(reference) != _same(asking.record_ref):
+            if comparable(reference) != comparable(asking.record_ref):
                 found.setdefault(reference, key)
         return next(iter(found.items())) if len(found) == 1 else None
 
@@ -180,13 +188,38 @@ def _root(ordered: list[Record]) -> str:
     return min(ordered, key=lambda record: (record.opened_at, record.record_ref)).record_ref
 
 
+def _recorded_before(crime: Crime, opened_at: datetime, settings: Settings) -> bool:
+    # Many crimes tables hold dates only, which read as midnight: such a crime is of the end of its day.
+    local = crime.recorded_at.astimezone(settings.zone)
+    if local.time() == time():
+        return local + timedelta(days=1) <= opened_at
+    return crime.recorded_at < opened_at
+
+
+def _cancelled_by_record(
+    records: Iterable[Record], crimes: tuple[Crime, ...]
+) -> tuple[tuple[Crime, ...], int]:
+    """Return the crimes, cancelled where a record of the cancellation bears their reference; and how many."""
+    bearing = (record for record in records if record.source == "cancelled_crimes")
+    # A reference of signs only compares as nothing, and must not cancel another such one.
+    cancelled = {canonical(record.record_ref) for record in bearing} - {""}
+    borne = [canonical(crime.crime_ref) in cancelled for crime in crimes]
+    as_known = (
+        replace(crime, status="cancelled") if its else crime for crime, its in zip(crimes, borne, strict=True)
+    )
+    return tuple(as_known), sum(borne)
+
+
 def _matter(
     group: list[Record],
     crimes: Mapping[str, Crime],
+    only_claimed: Collection[str],
     claims: Mapping[Key, tuple[Claim, ...]],
     reasons: Mapping[Key, set[str]],
+    settings: Settings,
 ) -> Matter:
     ordered = sorted(group, key=_reading_order)
+    opened_at = min(record.opened_at for record in group)
     links = {}
     for record in ordered[1:]:
         held = reasons.get(record.key, set())
@@ -197,6 +230,11 @@ def _matter(
         crimes=tuple(crimes[reference] for reference in sorted(crimes)),
         claims={record.key: claims[record.key] for record in ordered if record.key in claims},
         links=links,
+        claimed=frozenset(
+            reference
+            for reference in only_claimed
+            if _recorded_before(crimes[reference], opened_at, settings)
+        ),
     )
 
 
@@ -206,26 +244,32 @@ def link(extract: Extract, settings: Settings) -> Linked:
     Records are of one matter if they share an incident reference (even where the log is not in the extract)
     or a reference, if one verifiably claims to duplicate the other, or if one repeats the other
     (``find_repeats``). A crime belongs to the matter of the record or incident that it was raised from, and
-    besides to every matter whose text names it or whose record cancelled it. The order of rows never matters.
+    besides to every matter whose text names it or whose record cancelled it. A crime whose own reference a
+    record of ``cancelled_crimes`` bears is ``cancelled``, whatever its own row says; one that was merely
+    raised from such a record keeps its status. The order of rows never matters.
 
     Parameters
     ----------
     extract : Extract
         The night's records and crimes.
     settings : Settings
-        ``own_force_prefixes``, ``repeat_hours``, ``repeat_similarity``, ``repeat_min_words``.
+        ``own_force_prefixes``, ``repeat_hours``, ``repeat_similarity``, ``repeat_min_words``; ``timezone``,
+        since a crime recorded at midnight there has a date and no time: it counts as of the end of that day.
 
     Returns
     -------
     Linked
         Matters sorted by root; ``counts`` has ``records``, ``matters``, ``linked_<reason>`` for records
         beyond a matter's lead, ``crimes``, ``crimes_linked``, ``crimes_orphan``, ``crimes_orphan_claimed``
-        (of the orphans, those that a text names or a record cancels) and ``claims_<status>``.
+        (of the orphans, those that a text names or a record cancels), ``crimes_cancelled_by_record`` and
+        ``claims_<status>``.
 
-    Source: domain.md 9, points 2 and 9 (join to crime records first; repeat calls are one thread), 1.4.
+    Source: domain.md 9, points 2 and 9 (join to crime records first; repeat calls are one thread), 1.4, 1.7.
     """
     records = tuple(sorted(extract.records, key=lambda record: record.key))
-    crimes = tuple(sorted(extract.crimes, key=lambda crime: crime.crime_ref))
+    crimes, cancelled = _cancelled_by_record(
+        records, tuple(sorted(extract.crimes, key=lambda crime: crime.crime_ref))
+    )
     by_key = {record.key: record for record in records}
     sets = _Sets(by_key)
     places = _join_by_reference(records, sets)
@@ -235,35 +279,44 @@ def link(extract: Extract, settings: Settings) -> Linked:
 
     by_crime_ref = {crime.crime_ref: crime for crime in crimes}
     crimes_of: dict[Key, dict[str, Crime]] = defaultdict(dict)
+    only_claimed: dict[Key, set[str]] = defaultdict(set)
     orphans = []
     for crime in crimes:
-        place = places.get(_same(crime.record_ref))
+        place = places.get(comparable(crime.record_ref))
         if place is None:
             orphans.append(crime)
         else:
             crimes_of[sets.find(place)][crime.crime_ref] = crime
     named: set[str] = set()
     by_canonical = {canonical(crime.crime_ref): crime for crime in reversed(crimes)}
+    by_canonical.pop("", None)
     for record in records:
-        further = [
-            by_crime_ref[claim.reference]
-            for claim in claims.get(record.key, ())
-            if claim.status == "verified" and claim.kind != "duplicate"
-        ]
-        if record.source == "cancelled_crimes" and canonical(record.record_ref) in by_canonical:
-            further.append(by_canonical[canonical(record.record_ref)])
-        for crime in further:
-            crimes_of[sets.find(record.key)][crime.crime_ref] = crime
-            named.add(crime.crime_ref)
+        cancels = by_canonical.get(canonical(record.record_ref))
+        if record.source == "cancelled_crimes" and cancels is not None:
+            crimes_of[sets.find(record.key)][cancels.crime_ref] = cancels
+            named.add(cancels.crime_ref)
+    for record in records:
+        place = sets.find(record.key)
+        for claim in claims.get(record.key, ()):
+            if claim.status != "verified" or claim.kind == "duplicate":
+                continue
+            if claim.reference not in crimes_of[place]:
+                crimes_of[place][claim.reference] = by_crime_ref[claim.reference]
+                only_claimed[place].add(claim.reference)
+            named.add(claim.reference)
 
     groups: dict[Key, list[Record]] = defaultdict(list)
     for record in records:
         groups[sets.find(record.key)].append(record)
     matters = sorted(
-        (_matter(group, crimes_of.get(key, {}), claims, sets.reasons) for key, group in groups.items()),
+        (
+            _matter(group, crimes_of[key], only_claimed[key], claims, sets.reasons, settings)
+            for key, group in groups.items()
+        ),
         key=lambda matter: (matter.root, matter.lead.key),
     )
-    return Linked(tuple(matters), tuple(orphans), _counts(matters, crimes, orphans, named))
+    counts = _counts(matters, crimes, orphans, named) | {"crimes_cancelled_by_record": cancelled}
+    return Linked(tuple(matters), tuple(orphans), counts)
 
 
 def _counts(

@@ -82,6 +82,9 @@ def queue_row_of(row: Row[Any], item_columns: Iterable[str]) -> QueueRow:
         score_01=values["score_01"],
         carried=values["carried"],
         item=item_of({name: values[f"item_{name}"] for name in item_columns}),
+        families=tuple(values["families"]),
+        rules=tuple(values["rules"]),
+        crimes=tuple(ItemCrime(**each) for each in values["crimes"]),
     )
 
 

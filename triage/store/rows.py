@@ -206,22 +206,30 @@ class ItemText:
     closing_code: str = ""
     form_version: str = ""
     crimes: tuple[ItemCrime, ...] = ()
+    content_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceRow:
-    """One place of a run's queue, from 1 (read first); ``score_01`` is as of that night."""
+    """One place of a run's queue, from 1 (read first).
+
+    ``score_01``, ``families``, ``rules`` and ``crimes`` are as of that night: crimes recorded since an item
+    was queued have changed them.
+    """
 
     position: int
     item_id: str
     arm: str
     score_01: float
     carried: bool
+    families: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    crimes: tuple[ItemCrime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One place of a published queue with the item that stands there."""
+    """One place of a published queue with the item that stands there; see :class:`PlaceRow`."""
 
     run_id: str
     position: int
@@ -229,6 +237,9 @@ class QueueRow:
     score_01: float
     carried: bool
     item: Item
+    families: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    crimes: tuple[ItemCrime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

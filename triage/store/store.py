@@ -161,16 +161,19 @@ class Store(Connected):
         return run_of(found) if found else None
 
     def latest_run(self) -> Run | None:
-        """Return the run that was published last, None if there is none."""
+        """Return the run that stands: the one as of the latest moment, of two the one published last.
+
+        None if there is none. A past night that is run again therefore replaces no later queue.
+        """
         found = self._read(lambda connection: connection.execute(_runs().limit(1)).first())
         return run_of(found) if found else None
 
     def runs(self) -> tuple[Run, ...]:
-        """Return all runs, the one published last first."""
+        """Return all runs, the one that stands first."""
         return tuple(map(run_of, self._rows(_runs())))
 
     def queue(self, run_id: str | None = None) -> tuple[QueueRow, ...]:
-        """Return a run's queue in order (None: the run published last); empty if there is none."""
+        """Return a run's queue in order (None: that of the run that stands); empty if there is none."""
         return self._read(lambda connection: _queue(connection, run_id))
 
     def item(self, item_id: str) -> Item | None:
@@ -192,32 +195,43 @@ class Store(Connected):
         )
 
     def unread_items(self, as_of: datetime, carry_over_days: int) -> tuple[Item, ...]:
-        """Return items queued before a moment, at most so many days, that nobody has decided on.
+        """Return items queued before a moment, at most so many days, that nobody has read, oldest first.
 
-        Until decisions are stored, all of them. Oldest first.
+        Until decisions are stored, an item is read when its texts have been shown to a person.
         """
+        shown = select(audit_events.c.subject).where(audit_events.c.action == "consultation")
         return self._items(
             select(queue_items).where(
                 queue_items.c.queued_at < as_of,
                 queue_items.c.queued_at >= as_of - timedelta(days=carry_over_days),
+                queue_items.c.item_id.not_in(shown),
             )
         )
+
+    def place_of(self, item_id: str) -> QueueRow | None:
+        """Return the item's place in the latest run that has it, None if it never had one."""
+        latest = _runs().with_only_columns(runs.c.run_id).join(places, places.c.run_id == runs.c.run_id)
+
+        def work(connection: Connection) -> QueueRow | None:
+            run_id = connection.scalar(latest.where(places.c.item_id == item_id).limit(1))
+            rows = _queue(connection, run_id) if run_id else ()
+            return next((row for row in rows if row.item.item_id == item_id), None)
+
+        return self._read(work)
 
     def texts(self, item_id: str) -> tuple[ItemText, ...]:
         """Return an item's texts, for the machine: what a person sees goes through ``consult``."""
         return self._read(lambda connection: _texts(connection, item_id))
 
-    def known_contents(self, content_hashes: Iterable[str] | None = None) -> set[tuple[str, str]]:
-        """Return reference and content hash of what was ever queued, of these hashes or all."""
-        pairs = select(queue_items.c.record_ref, queue_items.c.content_hash)
-        column = queue_items.c.content_hash
-        found = self._rows(pairs) if content_hashes is None else self._chunked(pairs, column, content_hashes)
-        return {(row.record_ref, row.content_hash) for row in found}
+    def known_contents(self, content_hashes: Iterable[str]) -> set[str]:
+        """Return those of these contents of single records that were ever queued, as a lead or a part."""
+        column = item_texts.c.content_hash
+        return {row.content_hash for row in self._chunked(select(column), column, content_hashes)}
 
-    def draws_made(self, content_hashes: Iterable[str]) -> dict[tuple[str, str], Draw]:
-        """Return the draws already made for these contents, by reference and content hash."""
-        made = map(draw_of, self._chunked(select(draws), draws.c.content_hash, content_hashes))
-        return {(draw.record_ref, draw.content_hash): draw for draw in made}
+    def draws_made(self, roots: Iterable[str]) -> dict[str, Draw]:
+        """Return the draws already made for these matters, by root."""
+        made = map(draw_of, self._chunked(select(draws), draws.c.root, roots))
+        return {draw.root: draw for draw in made}
 
     def events(self) -> tuple[Chained, ...]:
         """Return the audit events in order."""
@@ -251,7 +265,7 @@ def _expect(action: str, audit: AuditEvent) -> None:
 
 
 def _runs() -> Select[Any]:
-    return select(runs).order_by(runs.c.number.desc())
+    return select(runs).order_by(runs.c.as_of.desc(), runs.c.number.desc())
 
 
 def _texts(connection: Connection, item_id: str) -> tuple[ItemText, ...]:
@@ -261,7 +275,7 @@ def _texts(connection: Connection, item_id: str) -> tuple[ItemText, ...]:
 
 def _queue(connection: Connection, run_id: str | None) -> tuple[QueueRow, ...]:
     if run_id is None:
-        run_id = connection.scalar(select(runs.c.run_id).order_by(runs.c.number.desc()).limit(1))
+        run_id = connection.scalar(_runs().with_only_columns(runs.c.run_id).limit(1))
     names = [column.name for column in queue_items.columns]
     query = (
         select(places, *(column.label(f"item_{column.name}") for column in queue_items.columns))

@@ -172,6 +172,7 @@ item_texts = Table(
     _column("closing_code", Text, "Code it was closed with.", nullable=True),
     _column("form_version", Text, "Version of its form, empty for a log.", nullable=True),
     _column("crimes", CanonicalJson, "Crimes recorded for the matter when it was queued.", nullable=True),
+    _column("content_hash", Text, "SHA-256 of its text and answers; stays after the purge.", index=True),
     _column(
         "retain_until", UtcTime, "When text, answers and claims are to be purged.", nullable=True, index=True
     ),
@@ -188,6 +189,9 @@ places = Table(
     _column("item_id", Text, "The item that stands there.", ForeignKey("queue_items.item_id")),
     _column("arm", Text, "`rule`, `ranked` or `control`, that night."),
     _column("score_01", Double, "Probability of at least one unrecorded crime, as of that night."),
+    _column("families", CanonicalJson, "Unrecorded families, likeliest first, as of that night."),
+    _column("rules", CanonicalJson, "Rules that sent it to the top, as of that night."),
+    _column("crimes", CanonicalJson, "Crimes recorded for its matter, as of that night."),
     _column("carried", Boolean, "Whether an earlier run queued it and nobody has read it."),
     UniqueConstraint("run_id", "item_id"),
     *_unit_interval("score_01"),
@@ -197,18 +201,17 @@ places = Table(
 draws = Table(
     "draws",
     metadata,
-    _column("record_ref", Text, "Reference of the lead record.", primary_key=True),
     _column(
-        "content_hash", Text, "The content drawn for: each takes part in one draw, ever.", primary_key=True
+        "root", Text, "The matter's lasting reference: each takes part in one draw, ever.", primary_key=True
     ),
+    _column("content_hash", Text, "The content that it had that night."),
     _column("run_id", Text, "The run that drew.", ForeignKey("runs.run_id")),
     _column("stratum", Text, "`readable` or `unreadable`."),
     _column("random_number", Double, "Its permanent random number in [0, 1)."),
     _column("inclusion_probability", Double, "Chance of being drawn, known before the draw."),
     _column("drawn", Boolean, "Whether it was drawn."),
     *_unit_interval("random_number", "inclusion_probability"),
-    Index(None, "content_hash"),
-    info={"doc": "One row per content that took part in the draw of the control arm, drawn or not."},
+    info={"doc": "One row per matter that took part in the draw of the control arm, drawn or not."},
 )
 
 rejects = Table(

@@ -25,6 +25,7 @@ KEPT = (
     "closing_code",
     "form_version",
     "crimes",
+    "content_hash",
     "retain_until",
 )
 
@@ -82,6 +83,7 @@ def upgrade() -> None:
         sa.Column("opened_at", MOMENT),
         sa.Column("closed_at", MOMENT),
         *(sa.Column(name, sa.Text) for name in ("opening_code", "closing_code", "form_version", "crimes")),
+        *_text("content_hash"),
         sa.Column("retain_until", MOMENT),
         sa.PrimaryKeyConstraint("item_id", "part", name="pk_item_texts"),
         sa.ForeignKeyConstraint(["item_id"], ["queue_items.item_id"], name="fk_item_texts_item_id"),
@@ -92,6 +94,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, nullable=False, autoincrement=False),
         *_text("item_id", "arm"),
         sa.Column("score_01", sa.Double, nullable=False),
+        *_text("families", "rules", "crimes"),
         sa.Column("carried", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("run_id", "position", name="pk_places"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_places_run_id"),
@@ -101,11 +104,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "draws",
-        *_text("record_ref", "content_hash", "run_id", "stratum"),
+        *_text("root", "content_hash", "run_id", "stratum"),
         sa.Column("random_number", sa.Double, nullable=False),
         sa.Column("inclusion_probability", sa.Double, nullable=False),
         sa.Column("drawn", sa.Boolean, nullable=False),
-        sa.PrimaryKeyConstraint("record_ref", "content_hash", name="pk_draws"),
+        sa.PrimaryKeyConstraint("root", name="pk_draws"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_draws_run_id"),
         *_unit_interval("draws", "random_number", "inclusion_probability"),
     )
@@ -133,7 +136,7 @@ def upgrade() -> None:
         ("queue_items", "record_ref"),
         ("item_texts", "record_ref"),
         ("item_texts", "retain_until"),
-        ("draws", "content_hash"),
+        ("item_texts", "content_hash"),
     ):
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
     if op.get_bind().dialect.name == "sqlite":
