@@ -177,6 +177,8 @@ class Night:
     def publish(self) -> None:
         """Decide who is read tonight, write the run's files, and publish all in one transaction.
 
+        Then texts whose retention date has come are emptied.
+
         Raises
         ------
         StoreError
@@ -251,6 +253,7 @@ class Night:
             ),
         )
         self.published = run
+        self._store.purge_texts(self._as_of, self._event("erasure"))
 
     def summary(self) -> Summary:
         """Return what is printed: counts, and the published queue as the store holds it."""

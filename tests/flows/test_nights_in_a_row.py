@@ -139,3 +139,17 @@ def test_an_unknown_offence_code_is_named(tmp_path: Path, everyone: Settings, st
     night = run_night(write_extract(tmp_path / "one", tables), everyone, store, as_of=CUT)
     assert night.published is not None
     assert any("999/99" in note for note in night.published.notes)
+
+
+def test_texts_past_their_retention_date_are_emptied(
+    tmp_path: Path, everyone: Settings, store: Store
+) -> None:
+    short = everyone.model_copy(update={"retention_days": 20})
+    run_night(write_extract(tmp_path / "one", {"incidents": incidents(2)}), short, store, as_of=CUT)
+    [first, second] = [row.item.item_id for row in store.queue()]
+    later = write_extract(tmp_path / "two", {"incidents": incidents(3)[2:]})
+    run_night(later, short, store, as_of=CUT + timedelta(days=19))
+    assert all(text.text for item in (first, second) for text in store.texts(item))
+    run_night(later, short, store, as_of=CUT + timedelta(days=21))
+    assert [text.text for item in (first, second) for text in store.texts(item)] == [None, None]
+    assert [each.event.action for each in store.events()].count("erasure") == 1
