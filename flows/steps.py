@@ -318,7 +318,7 @@ class Night:
         )
 
     def _run(self) -> Run:
-        missing = not self._extract.counts["crimes"].rows
+        missing = not self._extract.counts["crimes"].accepted
         return Run(
             run_id=self._run_id,
             published_at=self._clock(),

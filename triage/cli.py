@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from triage.learning.registry import LoadedModel
+    from triage.reading import Mapping
     from triage.settings import Settings
     from triage.store.rows import AuditEvent, Run
     from triage.store.store import Store
@@ -107,6 +108,12 @@ def score(
     from triage.reading.linking import link
 
     columns = mapping_for(extract, settings)
+    if _is_of_extract(out, extract, columns):
+        raise UsageError(
+            "the output would replace a table of the extract",
+            where=str(out),
+            mend="write to another folder, or under another name",
+        )
     settings = columns.applied_to(settings)
     moment = parsed_moment(as_of, settings.zone) if as_of else None
     read = read_extract(extract, settings, mapping=columns, as_of=moment)
@@ -288,7 +295,7 @@ def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
     Raises
     ------
     UsageError
-        If it is not ISO 8601.
+        If it is not ISO 8601, or lies outside the years that records have.
 
     >>> parsed_moment("2026-10-14T04:00", ZoneInfo("Europe/London")).isoformat()
     '2026-10-14T04:00:00+01:00'
@@ -299,7 +306,19 @@ def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
         raise UsageError(
             "the time is not ISO 8601", where="--as-of", mend="write it like 2026-10-14T04:00"
         ) from None
+    if not 1900 < moment.year < 2200:
+        raise UsageError(
+            "the time lies outside 1901 to 2199", where="--as-of", mend="write it like 2026-10-14T04:00"
+        )
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _is_of_extract(out: Path, extract: Path, columns: Mapping) -> bool:
+    from triage.reading.records import TABLES
+
+    if not extract.is_dir() or out.resolve().parent != extract.resolve():
+        return False
+    return not {out.stem, out.name}.isdisjoint({*TABLES, *(getattr(columns, each).file for each in TABLES)})
 
 
 def _settings(**overrides: Any) -> Settings:
@@ -359,7 +378,7 @@ def _model(settings: Settings, name: str | None) -> LoadedModel:
     from triage.learning.registry import find, load
 
     wanted = name or settings.recipe
-    if wanted in RECIPES and find(settings.registry_dir, wanted) is None:
+    if find(settings.registry_dir, wanted) is None and (wanted in RECIPES or name is None):
         typer.echo(f"no model of the recipe {wanted} yet: building one", err=True)
         wanted = _build(settings, wanted)
     return load(settings.registry_dir, wanted)

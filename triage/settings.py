@@ -47,28 +47,36 @@ class Settings(BaseSettings):
         (),
         description="First parts of this force's crime references, such as `42`; others are another force's.",
     )
-    budget_items: int = Field(40, ge=1, description="Items that the audit team can read a night.")
+    budget_items: int = Field(40, ge=1, le=100_000, description="Items that the audit team can read a night.")
     rule_share_max: Share = Field(0.5, description="Most of the budget that the rule arm may take.")
     control_share: Share = Field(0.1, description="Share of the budget drawn at random.")
     control_unreadable_items: int = Field(
-        1, ge=0, description="Of those, items drawn from the records without a readable narrative."
+        1,
+        ge=0,
+        le=100_000,
+        description="Of those, items drawn from the records without a readable narrative.",
     )
     control_key_file: Path | None = Field(
         None,
         description="File with the secret key of the random draw; empty means `control.key` in `data_dir`.",
     )
     maturity_hours: float = Field(
-        24.0, ge=0, description="Age at which a record that is still open becomes eligible."
+        24.0, ge=0, le=8784, description="Age at which a record that is still open becomes eligible."
     )
-    carry_over_days: int = Field(14, ge=0, description="Days for which an unread item stays in the queue.")
+    carry_over_days: int = Field(
+        14, ge=0, le=3660, description="Days for which an unread item stays in the queue."
+    )
     repeat_hours: float = Field(
-        24.0, ge=0, description="Longest time between two near-identical records of one matter."
+        24.0, ge=0, le=8784, description="Longest time between two near-identical records of one matter."
     )
     repeat_similarity: Share = Field(
         0.6, description="Least Jaccard similarity of three-word shingles of near-identical records."
     )
     repeat_min_words: int = Field(
-        20, ge=3, description="Shortest text compared with others, so that stock phrases do not link."
+        20,
+        ge=3,
+        le=100_000,
+        description="Shortest text compared with others, so that stock phrases do not link.",
     )
     rejected_share_max: Share = Field(
         0.05, description="Share of rejected rows above which the run fails with exit code 11."
@@ -76,7 +84,9 @@ class Settings(BaseSettings):
     assumed_prevalence: float = Field(
         0.05, gt=0, lt=1, description="Share of records with an unrecorded crime that scores assume."
     )
-    retention_days: int = Field(90, ge=1, description="Days for which the text of a queued item is kept.")
+    retention_days: int = Field(
+        90, ge=1, le=36_600, description="Days for which the text of a queued item is kept."
+    )
     marking: str = Field("OFFICIAL-SENSITIVE", min_length=1, description="Security marking on every export.")
 
     @field_validator("timezone")
@@ -133,9 +143,9 @@ def load(**overrides: Any) -> Settings:
     """
     named = os.environ.get(FILE_VARIABLE)
     where = named or DEFAULT_FILE
-    if named and not Path(named).exists():
+    if named and not Path(named).is_file():
         raise SettingsError(
-            "the settings file does not exist",
+            "the settings file does not exist, or is no file",
             where=named,
             mend=f"create it, or unset {FILE_VARIABLE}",
         )
@@ -158,7 +168,7 @@ def load(**overrides: Any) -> Settings:
                 problems.append(f"{name}: {known_names(name, known)}")
             else:
                 problems.append(f"{name}: {each['msg']}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problems.append(f"the file is not readable TOML: {type(error).__name__} {error}")
     if problems or settings is None:
         raise SettingsError(

@@ -116,3 +116,14 @@ def test_a_relative_path_is_taken_from_where_the_store_was_opened(
 
 def _everything(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    address = f"sqlite:///{tmp_path / 'file' / 'triage.db'}"
+    with (
+        open_store(address) as store,
+        pytest.raises(StoreError, match="cannot be written"),
+        store.night_lock(),
+    ):
+        pass

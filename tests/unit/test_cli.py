@@ -125,6 +125,8 @@ def test_a_crime_recorded_later_than_as_of_is_not_yet_known(run: Run, tmp_path: 
         (("extract", "--out", "a.json"), 2, ".csv, .parquet"),
         (("extract", "--out", "absent/a.csv"), 2, "does not exist"),
         (("extract", "--out", "a.csv", "--as-of", "yesterday"), 2, "--as-of"),
+        (("extract", "--out", "a.csv", "--as-of", "9999-12-30"), 2, "1901 to 2199"),
+        (("extract", "--out", "extract/incidents.csv"), 2, "replace a table"),
         (("extract", "--out", "a.csv", "--model", "absent"), 12, "known: word_search-"),
         (("extract", "--out", "a.csv", "--mapping", "absent.toml"), 10, "absent.toml"),
         (("bad", "--out", "a.csv"), 11, "incidents"),
@@ -142,6 +144,13 @@ def test_what_goes_wrong_has_its_exit_code(
     assert canary not in result.output
     assert "Traceback" not in result.output
     assert not list(tmp_path.glob("a.*"))
+
+
+def test_a_misspelt_recipe_lists_the_known(run: Run, tmp_path: Path, canary: str) -> None:
+    write_extract(tmp_path / "extract", canary)
+    result = run("score", "extract", "--out", "a.csv", TRIAGE_RECIPE="liner")
+    assert result.exit_code == 12
+    assert "known: dash_count, linear" in result.stderr
 
 
 def test_an_altered_model_ends_with_12(run: Run, registry: Path, tmp_path: Path, canary: str) -> None:

@@ -110,3 +110,9 @@ def test_what_a_killed_build_left_is_not_a_model(settings: Settings, model_id: s
     (settings.registry_dir / ".building-x").mkdir()
     (settings.registry_dir / ".building-x" / "manifest.json").write_text("{")
     assert registry.load(settings.registry_dir, "dash_count").model_id == model_id
+
+
+def test_a_registry_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot be written"):
+        build_and_register("dash_count", Settings(registry_dir=tmp_path / "file" / "registry"), as_of=AS_OF)

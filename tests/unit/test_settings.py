@@ -65,3 +65,33 @@ def test_a_password_in_the_store_url_is_not_shown(monkeypatch: pytest.MonkeyPatc
 def test_the_table_names_every_setting() -> None:
     for name in settings.Settings.model_fields:
         assert f"| `{name}` |" in settings.table()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REPEAT_HOURS", "1e300"),
+        ("MATURITY_HOURS", "inf"),
+        ("CARRY_OVER_DAYS", "999999999"),
+        ("BUDGET_ITEMS", "99999999999999999999"),
+        ("RETENTION_DAYS", "99999999"),
+    ],
+)
+def test_numbers_that_no_calendar_holds_are_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TRIAGE_{name}", value)
+    with pytest.raises(SettingsError, match=name.lower()):
+        settings.load()
+
+
+def test_a_folder_is_no_settings_file(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_SETTINGS", str(away))
+    with pytest.raises(SettingsError, match="no file"):
+        settings.load()
+
+
+def test_nesting_without_end_is_named(away: Path) -> None:
+    (away / "triage.toml").write_text("budget_items = " + "[" * 5000)
+    with pytest.raises(SettingsError, match="RecursionError"):
+        settings.load()

@@ -67,3 +67,20 @@ def test_an_answer_reads_the_same_on_forms_that_number_differently() -> None:
 
 def test_an_empty_text_is_a_document_without_clauses() -> None:
     assert [document.clauses for document in read_documents([record(" \n ")])] == [()]
+
+
+@pytest.mark.parametrize(
+    "sign", ["_", "!", "(", "\ufffd", "\N{PILE OF POO}", " ", "\t", "22:14:", "http://a.", ".)"], ids=repr
+)
+def test_a_text_padded_with_anything_is_read(sign: str) -> None:
+    """Two hundred thousand of them: a tokenizer that takes their square would not end."""
+    text = f"HE HIT HER {sign * 200_000} SHE FELL {CANARY}"
+    [document] = read_documents([record(text)])
+    assert document.words[:3] == ("he", "hit", "her")
+    assert document.words[-5:] == ("she", "fell", *CANARY.split())
+    assert all(text[c.start : c.end].strip() for c in document.clauses)
+
+
+def test_a_text_of_more_than_a_million_characters_is_read() -> None:
+    [document] = read_documents([record(f"HE HIT HER. {CANARY} " * 40_000)])
+    assert len(document.clauses) >= 40_000

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 _LONG_WORDS, _LONGEST_WORDS = 12, 28
 #: A clause is left whole where cutting it would leave a rest shorter than this.
 _SPARE_WORDS = 8
-_BREAK = re.compile(r"(?<=[.!?;])\s+|[\r\n\u0085\u2028\u2029]+|\s*\|\s*")
+# No pattern here begins with a repeated blank: on a run of blanks it would take the square of its length.
+_BREAK = re.compile(r"(?<=[.!?;])\s+|[\r\n\u0085\u2028\u2029]+|\|")
+#: A run this long is no prose; spaCy's tokenizer takes the square of its length, so it is cut up by pattern.
+_LONG_RUN = re.compile(r"\S{60,}|\s{60,}")
+_PIECE = re.compile(r"[^\W_]{1,60}|([\W_])\1{0,59}")
 _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 
@@ -69,8 +73,11 @@ def clause_spans(text: str) -> list[tuple[int, int]]:
     start = 0
     ends = [(match.start(), match.end()) for match in _BREAK.finditer(text)]
     for end, following in [*ends, (len(text), len(text))]:
-        if end > start and text[start:end].strip():
-            spans.extend(_cut_long(text, start, end))
+        piece = text[start:end]
+        first = start + len(piece) - len(piece.lstrip())
+        last = start + len(piece.rstrip())
+        if first < last:
+            spans.extend(_cut_long(text, first, last))
         start = following
     return spans
 
@@ -97,19 +104,17 @@ def read_documents(records: Iterable[Record]) -> list[Document]:
     Answers become clauses of one word without offsets, such as ``strangulation=y``: by what the question is
     about, since forms number their questions differently.
     """
-    make_doc = tokenizer().make_doc
     documents = []
     for record in records:
         spans = clause_spans(record.text)
         found: list[list[str]] = [[] for _ in spans]
         at = 0
-        for token in make_doc(record.text):
-            while at < len(spans) and token.idx >= spans[at][1]:
+        for index, word in _words(record.text):
+            while at < len(spans) and index >= spans[at][1]:
                 at += 1
             if at == len(spans):
                 break
-            word = token.text.strip()
-            if word and token.idx >= spans[at][0]:
+            if index >= spans[at][0]:
                 found[at].append(_DIGIT.sub("0", word.lower()))
         clauses = [Clause(start, end, tuple(words)) for (start, end), words in zip(spans, found, strict=True)]
         clauses += [
@@ -118,6 +123,21 @@ def read_documents(records: Iterable[Record]) -> list[Document]:
         ]
         documents.append(Document(tuple(clauses)))
     return documents
+
+
+def _words(text: str) -> Iterator[tuple[int, str]]:
+    """Give the words of a text with their offsets, in time that grows with its length only."""
+    tokenize = tokenizer().tokenizer  # not the pipeline, which refuses more than a million characters
+    start = 0
+    for run in [*_LONG_RUN.finditer(text), None]:
+        end = run.start() if run else len(text)
+        for token in tokenize(text[start:end]):
+            if not token.is_space:
+                yield start + token.idx, token.text
+        if run:
+            if not run.group().isspace():
+                yield from ((piece.start(), piece.group()) for piece in _PIECE.finditer(text, *run.span()))
+            start = run.end()
 
 
 def _answer_word(form_version: str, number: int, answer: str) -> str:

@@ -57,12 +57,15 @@ def register(
     target = registry_dir / model_id
     if target.exists():
         return model_id
-    registry_dir.mkdir(parents=True, exist_ok=True)
     buffer = BytesIO()
     joblib.dump(model, buffer, compress=3)
     content = buffer.getvalue()
     manifest |= {"model_id": model_id, "sha256": {_MODEL: hashlib.sha256(content).hexdigest()}}
-    parts = Path(tempfile.mkdtemp(prefix=".building-", dir=registry_dir))
+    try:
+        registry_dir.mkdir(parents=True, exist_ok=True)
+        parts = Path(tempfile.mkdtemp(prefix=".building-", dir=registry_dir))
+    except OSError as error:
+        raise _unwritable(registry_dir, error) from None
     try:
         (parts / _MODEL).write_bytes(content)
         (parts / _CARD).write_text(_card(manifest), encoding="utf-8")
@@ -74,11 +77,7 @@ def register(
     except OSError as error:
         # Another process may have put the same build there first; then its copy serves.
         if not target.exists():
-            raise ModelError(
-                f"the model cannot be written ({type(error).__name__})",
-                where=str(target),
-                mend="make the folder writable, or set `registry_dir` to another one",
-            ) from None
+            raise _unwritable(target, error) from None
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return model_id
@@ -159,6 +158,14 @@ def load(registry_dir: Path, name: str) -> LoadedModel:
             mend=_MEND,
         ) from None
     return LoadedModel(model_id, model, manifest)
+
+
+def _unwritable(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"the model cannot be written ({type(error).__name__})",
+        where=str(path),
+        mend="make the folder writable, or set `registry_dir` to another one",
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -158,7 +158,7 @@ def _control_size(places: int, wanted: int, pool: Sequence[bool], unreadable: in
         Unreadable records that may take part in a draw.
     """
     # Places that the ranked arm cannot fill go to unreadable records, which nothing else brings to a reader.
-    size = max(min(wanted, places), places - len(pool))
+    size = min(max(min(wanted, places), places - len(pool)), len(pool) + unreadable)
     left = sum(pool[places - size :])
     while size > 0 and left + unreadable < size:
         if places - size < len(pool):

@@ -153,7 +153,7 @@ def take_night(engine: Engine) -> Callable[[], None]:
     Raises
     ------
     StoreError
-        If another process holds it.
+        If another process holds it, or the folder of the store cannot be written.
     """
     failure = StoreError(
         "another night is running on this store",
@@ -162,12 +162,18 @@ def take_night(engine: Engine) -> Callable[[], None]:
     )
     if engine.dialect.name == "sqlite":
         path = Path(str(engine.url.database))
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.night.lock", mode=0o600)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except Timeout as error:
             raise failure from error
+        except OSError as error:
+            raise StoreError(
+                f"the folder of the store cannot be written ({type(error).__name__})",
+                where=str(path.parent),
+                mend="make it writable for the user who runs the night, or set `data_dir` to another one",
+            ) from None
         return lock.release
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     # Out of the pool: a session that went back to it would keep the lock.
