@@ -193,10 +193,19 @@ def test_any_cells_in_csv(written: Written, delimiter: str, encoding: str) -> No
     assert_as_written(written, extract)
 
 
-@examples(80)
-@given(tables(), st.sampled_from(["jsonl", "parquet"]))
-def test_any_cells_in_jsonl_and_parquet(written: Written, kind: str) -> None:
-    extract = outcome(beside_an_incident(f"{written.table}.{kind}", WRITERS[kind](written)))
+@examples(75)
+@given(tables())
+def test_any_cells_in_jsonl(written: Written) -> None:
+    extract = outcome(beside_an_incident(f"{written.table}.jsonl", as_jsonl(written)))
+    assert extract is not None
+    assert_as_written(written, extract)
+
+
+# Each Parquet file is read by a child process first, which takes half a second.
+@examples(8)
+@given(tables())
+def test_any_cells_in_parquet(written: Written) -> None:
+    extract = outcome(beside_an_incident(f"{written.table}.parquet", as_parquet(written)))
     assert extract is not None
     assert_as_written(written, extract)
 
@@ -226,11 +235,23 @@ def test_rows_of_wrong_length_and_stray_bytes(
     outcome(beside_an_incident(f"{written.table}.csv", content[:place] + stray + content[place:]))
 
 
-@examples(100)
-@given(tables(), st.sampled_from(["csv", "jsonl", "parquet"]), st.floats(0, 1), st.binary(max_size=2))
+@examples(95)
+@given(tables(), st.sampled_from(["csv", "jsonl"]), st.floats(0, 1), st.binary(max_size=2))
 def test_truncated_and_damaged_files(written: Written, kind: str, share: float, tail: bytes) -> None:
     content = WRITERS[kind](written)
     outcome(beside_an_incident(f"{written.table}.{kind}", content[: int(len(content) * share)] + tail))
+
+
+@examples(12)
+@given(tables(), st.floats(0, 1), st.integers(0, 255))
+def test_damaged_parquet(written: Written, share: float, stray: int) -> None:
+    content = as_parquet(written)
+    place = int((len(content) - 1) * share)
+    outcome(
+        beside_an_incident(
+            f"{written.table}.parquet", content[:place] + bytes([stray]) + content[place + 1 :]
+        )
+    )
 
 
 @examples(20)
@@ -262,7 +283,7 @@ def test_the_order_of_rows_never_matters(written: Written, shuffler: random.Rand
     assert (there.records, there.crimes, there.digest) == (back.records, back.crimes, back.digest)
 
 
-@examples(15)
+@examples(10)
 @given(tables())
 def test_the_same_table_in_four_formats(written: Written) -> None:
     fit = tuple(row for row in written.rows if any(row) and max(map(len, row)) < 32_767)

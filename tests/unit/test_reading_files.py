@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import time
+import zlib
 from datetime import UTC, date, datetime
 from datetime import time as clock
 from pathlib import Path
@@ -20,6 +22,18 @@ from triage.settings import Settings
 
 HEADER = "record_ref,opened_at,text\n"
 Bytes = bytes | str
+#: One row with the canary phrase, uncompressed, and byte 296 changed: polars asks for 2 EiB and aborts.
+DEADLY_PARQUET = zlib.decompress(base64.b64decode(
+    "eNq1VD1v2kAYPg5ECGKgUt6TLXnwEouoDTGGBKjS4fLRAKEtIDUJWSKDbfIBmJrPduqYob+gQ5Wp6s/Ib+jarVOHTh2qjr0zTiAS"
+    "VGqrnO587/u87z3P67uzS7SSgABEIFIEDAghzEY+AQiiEH3EoCgEIShtoBjOJwQ2vBTsQ36IiOsoGBWFsGPWbcc4cUwLEMGkQzpK"
+    "XAndWcVEJJA8kTAbmqptrKrJVXWWWHgSFabsWeKLdsdsm8aJ3nO1r3ysK5dY+ez7IxGrJwUprx7Cxhuz5ujyq77t9FtyS3daelM3"
+    "zJvaxEltZHamMAefVXOgZ47G5X7zsa5cB5Qf/n/iFh9gkW+w+wAkEg+aetc7zlTKHM65AW+pROJQ4BvGrEsM5555HYD3Pm4DFou5"
+    "gGPbPQgiiCzj6euxjIoSz+Hw5OCmUXdrPIBgURI3lQ8+6a+uGvkagiXydgEUpHzyS/97U8jPEBDycQGeMrqgdA+HSN4tgkC+L8AA"
+    "kV9+gpUQm5b4tgoRWqm8OHzcrZ+aLV24wmu8ZTKUtV3+yAyYPyp7vgvtU9ql2+5cpg9LLD4ccjxPacPLe8amLdfhFs+jdLvKqfe4"
+    "u0W9fNYqLvdt3A3lKk0zN8aHnH/UuCHhulzipbdoHB9ecNJBfe+gf3xYsapHPHWny/mKk0XVWz0msttgdfK5PK5jx+Nbc/nKPLTP"
+    "/Xrr4LyWLFwcJQvN4wZ9goTnJbupO1051nndO7XbK/LAdLpndlvW4om4Ksdq/bOmIaetrKrVjKRlGVrasjKakUhp6YyuZnUtu25Z"
+    "mpXWTSOrrYib7CaOO/rCPuQS+2H+BtrwK4E="
+))  # fmt: skip
 
 
 def read(folder: Path, mapping: dict[str, Any] | None = None, **files: Bytes) -> Extract:
@@ -142,9 +156,25 @@ def test_excel_writes_its_separator_first(tmp_path: Path, canary: str) -> None:
 )
 def test_a_bad_line_of_jsonl_is_a_rejected_row(line: str, tmp_path: Path, canary: str) -> None:
     good = json.dumps({"record_ref": "I1", "opened_at": "2026-03-01", "text": canary})
-    extract = read(tmp_path, incidents_jsonl=f"{line}\n\n{good}\n")
-    assert [(row.row_number, row.rule) for row in extract.rejects] == [(1, "unreadable_json")]
+    extract = read(tmp_path, incidents_jsonl=f"{good}\n\n{line}\n")
+    assert [(row.row_number, row.rule) for row in extract.rejects] == [(2, "unreadable_json")]
     assert [record.text for record in extract.records] == [canary]
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "message"),
+    [("[", ",\n", "one JSON array"), ("\n [", ", ", "one JSON array"), ("", "\r", "carriage returns")],
+)
+def test_json_that_is_not_one_object_a_line(
+    before: str, between: str, message: str, tmp_path: Path, canary: str
+) -> None:
+    row = json.dumps({"record_ref": "I1", "opened_at": "2026-03-01", "text": canary})
+    content = before + between.join([row, row]) + ("]" if before else "\r")
+    with pytest.raises(ExtractError, match=f"{message}(.|\n)*one object per line") as caught:
+        read(tmp_path, incidents_jsonl=content)
+    assert canary not in str(caught.value)
+    assert caught.value.exit_code == 11
+    assert len(read(tmp_path, incidents_jsonl=f"\n{row}\r\n").records) == 1
 
 
 def test_the_cells_of_excel(tmp_path: Path, canary: str) -> None:
@@ -244,9 +274,19 @@ def test_a_truncated_file_is_an_error(kind: str, share: float, tmp_path: Path, c
     rows = [("record_ref", "opened_at", "text")] + [(f"I{n}", "2026-03-01", canary) for n in range(500)]
     columns = dict(zip(rows[0], zip(*rows[1:], strict=True), strict=True))
     content = workbook(*rows) if kind == "xlsx" else parquet(**columns)
-    with pytest.raises(ExtractError, match="no readable") as caught:
+    with pytest.raises(ExtractError, match=r"no readable Excel|Parquet file is damaged") as caught:
         read(tmp_path, **{f"incidents_{kind}": content[: int(len(content) * share)]})
     assert canary not in str(caught.value)
+
+
+def test_a_parquet_file_that_kills_its_reader_is_an_error(
+    tmp_path: Path, canary: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert canary.encode() in DEADLY_PARQUET
+    with pytest.raises(ExtractError, match="the Parquet file is damaged") as caught:
+        read(tmp_path, incidents_parquet=DEADLY_PARQUET)
+    assert caught.value.exit_code == 11
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +302,7 @@ def test_a_truncated_file_is_an_error(kind: str, share: float, tmp_path: Path, c
         ({"incidents_csv": "I1,2026-03-01,{c}\n"}, "it has: 3 names, none of them known"),
         ({"incidents_csv": '"record_ref"x,text\n'}, "header line has a quote"),
         ({"incidents_jsonl": '{"record_ref": "I1", "opened_at": "2026"}'}, "no column 'text'"),
-        ({"incidents_parquet": b"PAR1" + b"\0" * 50}, "no readable Parquet"),
+        ({"incidents_parquet": b"PAR1" + b"\0" * 50}, "Parquet file is damaged"),
         ({"incidents_xlsx": b"PK\x03\x04" + b"\0" * 50}, "no readable Excel"),
     ],
 )
@@ -284,12 +324,45 @@ def test_paths_that_are_no_extract(tmp_path: Path) -> None:
     (tmp_path / "incidents.parquet").mkdir()
     with pytest.raises(ExtractError, match="directory"):
         read(tmp_path)
+    (tmp_path / "incidents.parquet").rmdir()
+    (tmp_path / "incidents.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(ExtractError, match="a link to a file that is not there"):
+        read(tmp_path)
     path = tmp_path / "mapping.toml"
     path.write_text('name = "x"')
     with pytest.raises(UserError, match="is a file"):
         read_extract(path, Settings())
     with pytest.raises(ExtractError, match=r"'Logs.csv', which is not there"):
         read(tmp_path, {"incidents": {"file": "Logs.csv"}})
+
+
+def test_names_are_harmless_in_messages_and_notes(tmp_path: Path, canary: str) -> None:
+    header = "record_ref,opened_at,text,Shift/Team #1,\x1b[31mred," + f"she said: {canary}!\n"
+    row = f"I1,2026-03-01,{canary},1,2,3\n"
+    (tmp_path / "a\x1b[2J\nb.pdf").write_text("x")
+    extract = read(tmp_path, {"incidents": {"file": "\x1b]0;" + "x" * 60}}, **{
+        "\x1b]0;" + "x" * 60 + "_csv": header + row
+    })  # fmt: skip
+    notes = "".join(extract.notes)
+    assert notes.isprintable()
+    assert "columns not used: Shift/Team #1 and 2 whose name is not shown" in notes
+    assert canary not in notes
+    (tmp_path / ("\x1b]0;" + "x" * 60 + ".csv")).write_text(header.replace("text,", "text\x1b,") + row)
+    with pytest.raises(
+        ExtractError, match="no column 'text'; it has: record_ref, opened_at, Shift"
+    ) as caught:
+        read(tmp_path, {"incidents": {"file": "\x1b]0;" + "x" * 60}})
+    assert canary not in str(caught.value)
+    assert str(caught.value).replace("\n", "").isprintable()
+
+
+def test_a_condition_that_matches_no_row_is_said_loudly(tmp_path: Path, canary: str) -> None:
+    content = f"kind,{HEADER}LOG,I1,2026-03-01,{canary}\nLOG,I2,2026-03-01,{canary}\n"
+    only = {"incidents": {"only": {"column": "kind", "is_one_of": ["logs"]}}}
+    notes = read(tmp_path, only, incidents_csv=content).notes
+    assert any(note.startswith("WARNING: none of the 2 rows of incidents.csv") for note in notes)
+    only["incidents"]["only"]["is_one_of"] = ["log"]
+    assert not any(note.startswith("WARNING") for note in read(tmp_path, only).notes)
 
 
 def test_other_files_and_a_missing_crimes_table_are_noted(tmp_path: Path, canary: str) -> None:

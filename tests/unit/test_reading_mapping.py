@@ -66,7 +66,40 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert caught.value.exit_code == 10
 
 
-@pytest.mark.parametrize("content", ["incidents = [", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("each", ["%d/%d/%Y", "%H:%M", "%d/%m", "%Y", "", "%"])
+def test_a_time_format_that_names_no_day_is_wrong(each: str) -> None:
+    with pytest.raises(SettingsError, match="time_formats: no strptime format with day, month and year"):
+        parse_mapping({"incidents": {"time_formats": [each]}}, "mapping.toml")
+
+
+def test_time_formats_that_name_a_day() -> None:
+    formats = ("%d/%m/%y %H:%M", "%d %B %Y %I:%M %p", "%Y-%j", "%d/%m/%Y  %H:%M:%S %z", "%G-W%V-%u")
+    assert parse_mapping({"crimes": {"time_formats": formats}}, "x").crimes.time_formats == formats
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "hex", "zlib", "utf-9", "a\0b", ""])
+def test_an_encoding_is_one_of_text(encoding: str) -> None:
+    with pytest.raises(SettingsError, match="is not a text encoding"):
+        parse_mapping({"incidents": {"encoding": encoding}}, "mapping.toml")
+
+
+def test_a_key_is_harmless_in_the_message() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_mapping({"\x1b[2J": {"x": 1}, "y" * 50: 1}, "mapping.toml")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_link_to_no_mapping_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "mapping.toml").symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        mapping_for(tmp_path, Settings())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["incidents = [", b"\xff\xfe\x00", "a = " + "[" * 20_000, "a = " + "{b=" * 20_000],
+    ids=["cut", "UTF-16", "deep list", "deep table"],
+)
 def test_what_is_no_toml_is_a_settings_error(tmp_path: Path, content: str | bytes) -> None:
     path = tmp_path / "mapping.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -166,6 +166,36 @@ def test_times_are_read_in_the_zone_of_the_force(cell: str, expected: datetime, 
     assert record.opened_at.tzinfo is UTC
 
 
+@pytest.mark.parametrize("table", ["incidents", "domestic_noncrimes"])
+@pytest.mark.parametrize(
+    ("opened", "closed", "expected"),
+    [
+        ("2026-10-25T01:50", "2026-10-25T01:10", ("00:50", "01:10")),
+        ("2026-10-25T01:50Z", "2026-10-25T01:55", ("01:50", "01:55")),
+        ("2026-10-25T01:10", "2026-10-25T01:50", ("00:10", "00:50")),
+        ("2026-03-29T01:30", "2026-03-29T02:10", ("00:30", "01:10")),
+        ("2026-03-29T01:30", "2026-03-29T02:10+01:00", ("00:30", "01:10")),
+        ("2026-03-29T01:30", "2026-03-29T02:40", ("01:30", "01:40")),
+        ("2026-03-29T01:50", "2026-03-29T01:10", None),
+        ("2026-03-29T01:30", "2026-03-29T00:50", None),
+        ("2026-10-25T01:50", "2026-10-25T01:10+01:00", None),
+        ("2026-10-25T01:50", "2026-10-25T00:50", None),
+        ("2026-10-24T01:50", "2026-10-24T01:10", None),
+    ],
+)
+def test_the_nights_in_which_clocks_change(
+    table: str, opened: str, closed: str, expected: tuple[str, str] | None, reading: Reading
+) -> None:
+    row = good(table, record_ref="N1", opened_at=opened, closed_at=closed)
+    extract = reading(table, good(table), row)
+    found = [record for record in extract.records if record.record_ref == "N1"]
+    if expected is None:
+        assert [each.rule for each in extract.rejects] == ["closed_before_opened"]
+    else:
+        assert found[0].closed_at is not None
+        assert tuple(f"{each:%H:%M}" for each in (found[0].opened_at, found[0].closed_at)) == expected
+
+
 def test_a_form_becomes_answers_by_number(reading: Reading, canary: str) -> None:
     row = good("assessments", q1="y", q2="", q10=" nk ", q27="N", text=canary, grade=" High ", stranger="x")
     extract = reading("assessments", row)
@@ -221,6 +251,7 @@ def test_a_table_that_lost_every_row_stops_the_run(reading: Reading) -> None:
     extract = reading("referrals", *rows)
     with pytest.raises(ExtractError, match="every row of referrals"):
         check_rejected_share(extract, Settings(rejected_share_max=1.0))
+    # One bad row in a table of few must not cost the night.
     check_rejected_share(reading("referrals", *rows[:9]), Settings(rejected_share_max=1.0))
 
 

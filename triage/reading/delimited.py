@@ -1,4 +1,4 @@
-"""Rows of a CSV file as forces export them, and the text of a file whatever its encoding."""
+"""Rows of a text file as forces export them, whatever its encoding, and what messages show of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from triage.errors import ExtractError
-from triage.reading.mapping import DELIMITERS
+from triage.reading.mapping import DELIMITERS, SHOWN_CHARACTERS
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -22,6 +22,8 @@ _BOMS = (
 _FALLBACK = "windows-1252"
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]+")
+#: What a column's name looks like, as against a text that stands where names should.
+_COLUMN_NAME = re.compile(rf"[\w #/.:-]{{1,{SHOWN_CHARACTERS}}}")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
@@ -71,6 +73,45 @@ def _first_fault(data: bytes, encoding: str) -> int | None:
     except UnicodeError:
         return 0
     return None
+
+
+def json_lines(text: str, where: str) -> list[str]:
+    """Return the lines of a JSONL file that are not blank.
+
+    Raises
+    ------
+    ExtractError
+        If the file is one JSON array, or its lines end in carriage returns alone.
+    """
+    whole = text.strip()
+    if whole.startswith("["):
+        raise ExtractError(
+            "the file is one JSON array, not JSONL",
+            where=where,
+            mend="write one object per line, no brackets",
+        )
+    if "\r" in whole and "\n" not in text:
+        raise ExtractError(
+            "the lines of the file end in carriage returns (CR) alone",
+            where=where,
+            mend="write one object per line, each ended by a line feed (LF)",
+        )
+    return [line for line in text.split("\n") if line.strip()]
+
+
+def shown(columns: Iterable[str], wanted: Collection[str]) -> str:
+    """Return column names for a message; none where the header may be a row of data.
+
+    >>> shown(["record_ref", "She said: no, he hit me"], ["record_ref"])
+    'record_ref and 1 whose name is not shown'
+    """
+    names = list(columns)
+    if not set(names) & set(wanted):
+        return f"{len(names)} names, none of them known"
+    fit = [name for name in names if _COLUMN_NAME.fullmatch(name)]
+    hidden = len(names) - len(fit)
+    rest = [f"{hidden} whose name is not shown"] if hidden else []
+    return " and ".join([", ".join(fit), *rest] if fit else rest)
 
 
 def read_rows(

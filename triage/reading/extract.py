@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from triage.errors import ExtractError
 from triage.reading.databases import read_database
+from triage.reading.delimited import shown
 from triage.reading.mapping import Mapping as ForceMapping
-from triage.reading.mapping import TableMapping, folded, mapping_for
+from triage.reading.mapping import TableMapping, folded, harmless, harmless_path, mapping_for
 from triage.reading.records import (
     COLUMNS,
     RECORD_TABLES,
@@ -28,7 +29,7 @@ from triage.reading.records import (
     TableCount,
 )
 from triage.reading.rejects import RULES, counts_by_rule, sorted_rejects
-from triage.reading.sources import FORMATS, Cell, RawRow, RawTable, find_tables, read_file, shown
+from triage.reading.sources import FORMATS, Cell, RawRow, RawTable, find_tables, read_file
 from triage.reading.tables import RECORD_ROWS, CrimeRow, Reader, RecordRow, as_text
 from triage.settings import Settings
 
@@ -152,14 +153,14 @@ def _sources(path: Path, mapping: ForceMapping) -> tuple[Mapping[str, Path | Raw
     if path.is_file():
         raise ExtractError(
             "the extract is a file",
-            where=str(path),
+            where=harmless_path(path),
             mend="give its folder, or a mapping file with [database]",
         )
     files, others = find_tables(path, mapping)
     if not any(table in files for table in RECORD_TABLES):
         raise ExtractError(
             "the extract has no table of records; looked for " + ", ".join(RECORD_TABLES),
-            where=str(path),
+            where=harmless_path(path),
             mend=f"name the files so ({', '.join(FORMATS)}), or name yours in a mapping file",
         )
     return files, [f"files that are no table and were not read: {', '.join(others)}"] if others else []
@@ -189,7 +190,7 @@ def _plan(table: str, raw: RawTable, how: TableMapping) -> tuple[tuple[_Column, 
     missing = [name for name in dict.fromkeys(needed if loose else needed + named) if name not in present]
     if missing and (raw.columns or not loose):
         raise ExtractError(
-            f"{table} has no column {', '.join(repr(name) for name in missing)}; "
+            f"{table} has no column {', '.join(repr(harmless(name)) for name in missing)}; "
             f"it has: {shown(raw.columns, wanted) or 'none'}",
             where=raw.file,
             mend="export it, or name yours under columns in the mapping file (docs/mapping.md)",
@@ -243,7 +244,12 @@ def _read_table(
         left_out=left_out,
     )
     assert count.rows == count.accepted + count.rejected, f"rows of {table} were lost"
-    if left_out:
+    if how.only and left_out and left_out == len(raw.rows):
+        notes.append(
+            f"WARNING: none of the {left_out:,} rows of {raw.file} is one of {table}: "
+            f"the condition {table}.only of the mapping file matches no row"
+        )
+    elif left_out:
         notes.append(f"{raw.file}: {left_out:,} rows are no {table}, as the mapping file says")
     notes += [
         f"{raw.file}: {len(codes):,} codes of {column} are not in the mapping file and stay as they are"

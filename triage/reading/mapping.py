@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +21,8 @@ FILE_NAME = "mapping.toml"
 DELIMITERS = (",", ";", "\t", "|")
 _CLOSED = {"answers": (*ANSWERS, ""), "status": CRIME_STATUSES, "form_version": FORM_VERSIONS}
 _TRIAL = datetime(2011, 12, 13, 14, 15, 16)
+#: Longest name of a file, sheet or column that a message shows, in characters.
+SHOWN_CHARACTERS = 40
 
 
 def folded(code: str) -> str:
@@ -29,6 +32,24 @@ def folded(code: str) -> str:
     'theft from person'
     """
     return " ".join(code.split()).casefold()
+
+
+def harmless(name: str, longest: int = SHOWN_CHARACTERS) -> str:
+    """Return a name as a message shows it: without control characters, a long one without its middle.
+
+    >>> harmless("Log" + chr(27) + "[2J.csv") == "Log" + chr(0xFFFD) + "[2J.csv"
+    True
+    """
+    clean = "".join(each if each.isprintable() else "\ufffd" for each in name)
+    if len(clean) <= longest:
+        return clean
+    half = longest // 2
+    return f"{clean[: longest - half - 1]}…{clean[-half:]}"
+
+
+def harmless_path(path: Path) -> str:
+    """Return a path as a message shows it: without control characters, but whole."""
+    return harmless(str(path), longest=len(str(path)))
 
 
 class _Part(BaseModel):
@@ -100,7 +121,8 @@ class TableMapping(_Part):
     def _known_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                b"".decode(value)
+                # An empty text is encoded without a look at the encoding.
+                "record_ref".encode(value).decode(value)
             except (LookupError, ValueError) as error:
                 raise ValueError("is not a text encoding, such as utf-8 or windows-1252") from error
         return value
@@ -142,12 +164,16 @@ class TableMapping(_Part):
     def _readable_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         wrong = []
         for each in value:
+            trial = _TRIAL.replace(tzinfo=UTC) if "%z" in each else _TRIAL
             try:
-                datetime.strptime(" ".join(_TRIAL.strftime(each).split()), each)
-            except ValueError:
+                found = datetime.strptime(" ".join(trial.strftime(each).split()), each)
+            except (ValueError, re.error):
+                wrong.append(repr(each))
+                continue
+            if found.date() != trial.date():
                 wrong.append(repr(each))
         if wrong:
-            raise ValueError(f"no strptime format: {', '.join(wrong)}")
+            raise ValueError(f"no strptime format with day, month and year: {', '.join(wrong)}")
         return value
 
     @field_validator("only")
@@ -274,7 +300,7 @@ def _sentence(error: ErrorDetails) -> str:
         kinds: dict[str, type[_Part]] = {"only": Only, "database": Database}
         kind = Mapping if len(loc) == 1 else kinds.get(loc[-2], TableMapping)
         message = known_names(loc[-1], kind.model_fields)
-    return f"{'.'.join(loc)}: {message}"
+    return f"{'.'.join(map(harmless, loc))}: {message}"
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -289,15 +315,17 @@ def load_mapping(path: Path) -> Mapping:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(
-            "the mapping file cannot be read", where=f"{path}: {error.strerror}", mend="correct its path"
+            "the mapping file cannot be read",
+            where=f"{harmless_path(path)}: {error.strerror}",
+            mend="correct its path",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"the mapping file is not TOML in UTF-8: {error}",
-            where=str(path),
+            where=harmless_path(path),
             mend="docs/mapping.md has examples",
         ) from error
-    return parse_mapping(content, str(path))
+    return parse_mapping(content, harmless_path(path))
 
 
 def mapping_for(path: Path, settings: Settings) -> Mapping:
@@ -321,4 +349,5 @@ def mapping_for(path: Path, settings: Settings) -> Mapping:
     if settings.mapping_file is not None:
         return load_mapping(settings.mapping_file)
     inside = path / FILE_NAME
-    return load_mapping(inside) if inside.is_file() else Mapping()
+    # A link to nothing is a mapping file that cannot be read, not an extract without one.
+    return load_mapping(inside) if inside.exists() or inside.is_symlink() else Mapping()

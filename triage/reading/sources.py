@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,8 +17,8 @@ import polars as pl
 import python_calamine as calamine
 
 from triage.errors import ExtractError
-from triage.reading.delimited import decode, read_rows
-from triage.reading.mapping import FILE_NAME, TableMapping
+from triage.reading.delimited import decode, json_lines, read_rows, shown
+from triage.reading.mapping import FILE_NAME, TableMapping, harmless, harmless_path
 from triage.reading.mapping import Mapping as ForceMapping
 from triage.reading.records import TABLES
 
@@ -24,8 +26,19 @@ FORMATS = (".csv", ".parquet", ".jsonl", ".xlsx")
 #: Longest text that a cell of Excel holds, in characters. Source: Excel specifications and limits, Microsoft.
 EXCEL_CELL_CHARACTERS = 32_767
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_SHOWN_CHARACTERS = 40
 _EPOCH = datetime(1970, 1, 1)
+#: Reads a Parquet file and nothing else; a core that it dumped would hold record text.
+_TRIAL_READING = """
+import io, pathlib, sys
+try:
+    import resource
+except ImportError:
+    pass
+else:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import polars
+polars.read_parquet(io.BytesIO(pathlib.Path(sys.argv[1]).read_bytes()))
+"""
 #: What one count of a Parquet time is; a nanosecond has no timedelta.
 _UNITS = {"ms": timedelta(milliseconds=1), "us": timedelta(microseconds=1), "ns": None}
 
@@ -81,7 +94,7 @@ def find_tables(folder: Path, mapping: ForceMapping) -> tuple[dict[str, Path], t
     except OSError as error:
         raise ExtractError(
             f"the extract cannot be read: {error.strerror}",
-            where=str(folder),
+            where=harmless_path(folder),
             mend="give a folder, or a mapping file with a [database] section",
         ) from error
     found: dict[str, Path] = {}
@@ -96,20 +109,25 @@ def find_tables(folder: Path, mapping: ForceMapping) -> tuple[dict[str, Path], t
         ]
         if len(files) > 1:
             raise ExtractError(
-                f"{len(files)} files hold the table {table}: {', '.join(path.name for path in files)}",
-                where=str(folder),
+                f"{len(files)} files hold the table {table}: {_names(files)}",
+                where=harmless_path(folder),
                 mend='keep one of them, or name it with file = "..." in the mapping file',
             )
         if named is not None and not files:
             raise ExtractError(
-                f"the mapping file says that {table} lies in {named!r}, which is not there",
-                where=str(folder),
+                f"the mapping file says that {table} lies in {harmless(named)!r}, which is not there",
+                where=harmless_path(folder),
                 mend="export it, if need be with a header line only",
             )
         if files:
             found[table] = files[0]
     read = {*found.values(), folder / FILE_NAME}
-    return found, tuple(path.name for path in present if path not in read and not path.name.startswith("."))
+    others = (path.name for path in present if path not in read and not path.name.startswith("."))
+    return found, tuple(map(harmless, others))
+
+
+def _names(files: Iterable[Path]) -> str:
+    return ", ".join(harmless(path.name) for path in files)
 
 
 def read_file(path: Path, how: TableMapping, wanted: Collection[str]) -> RawTable:
@@ -118,43 +136,47 @@ def read_file(path: Path, how: TableMapping, wanted: Collection[str]) -> RawTabl
     Raises
     ------
     ExtractError
-        If the file is empty, truncated, corrupt, not text in its encoding, or has a column name twice.
+        If the file is none, empty, truncated, corrupt, not text in its encoding, or has a column name twice.
     """
+    name = harmless(path.name)
+    if not path.is_file():
+        raise ExtractError(
+            f"what should be the file of a table is {_kind(path)}",
+            where=name,
+            mend="put the file itself into the extract",
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ExtractError(
             f"the file cannot be read: {error.strerror}",
-            where=path.name,
+            where=name,
             mend="correct the file's permissions",
         ) from error
     if not data:
         raise ExtractError(
             "the file is empty (0 bytes)",
-            where=path.name,
+            where=name,
             mend="export it again, with a header line at least",
         )
     kind = path.suffix.casefold()
     if kind == ".parquet":
-        return _read_parquet(data, path.name)
+        _try_parquet(path, name)
+        return _read_parquet(data, name)
     if kind == ".xlsx":
-        return _read_xlsx(data, path.name, how, wanted)
-    text, encoding = decode(data, how.encoding, path.name)
-    notes = (f"{path.name}: read as {encoding}",) if encoding not in {"utf-8", "utf-8-sig"} else ()
+        return _read_xlsx(data, name, how, wanted)
+    text, encoding = decode(data, how.encoding, name)
+    notes = (f"{name}: read as {encoding}",) if encoding not in {"utf-8", "utf-8-sig"} else ()
     if kind == ".jsonl":
-        return _read_jsonl(text, path.name, notes)
-    header, rows = read_rows(text, how.delimiter, wanted, path.name)
-    return _table(path.name, header, rows, wanted, notes)
+        return _read_jsonl(text, name, notes)
+    header, rows = read_rows(text, how.delimiter, wanted, name)
+    return _table(name, header, rows, wanted, notes)
 
 
-def shown(columns: Iterable[str], wanted: Collection[str]) -> str:
-    """Return column names for a message; none where the header may be a row of data."""
-    names = list(columns)
-    if not set(names) & set(wanted):
-        return f"{len(names)} names, none of them known"
-    return ", ".join(
-        name if len(name) <= _SHOWN_CHARACTERS else f"({len(name)} characters)" for name in names
-    )
+def _kind(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return "a link to a file that is not there"
+    return "a directory" if path.is_dir() else "no ordinary file"
 
 
 def _table(
@@ -194,9 +216,7 @@ class _TwiceError(ValueError):
 def _read_jsonl(text: str, file: str, notes: tuple[str, ...]) -> RawTable:
     rows: list[RawRow] = []
     columns: dict[str, None] = {}
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
+    for line in json_lines(text, file):
         cells = _json_cells(line)
         if cells is None:
             rows.append(RawRow(len(rows) + 1, {}, "unreadable_json"))
@@ -261,8 +281,9 @@ def _read_xlsx(data: bytes, file: str, how: TableMapping, wanted: Collection[str
         names = workbook.sheet_names
         chosen = next((name for name in names if name.casefold() == how.table), names[0] if names else "")
         if how.sheet is not None and how.sheet not in names:
+            present = ", ".join(map(harmless, names))
             raise ExtractError(
-                f"the workbook has no sheet {how.sheet!r}; it has: {', '.join(names)}",
+                f"the workbook has no sheet {harmless(how.sheet)!r}; it has: {present}",
                 where=file,
                 mend='correct sheet = "..." in the mapping file',
             )
@@ -301,6 +322,23 @@ def _excel_cell(value: object) -> Cell:
     return _cell(value)
 
 
+def _try_parquet(path: Path, file: str) -> None:
+    # A damaged file can end the process that reads it, past any exception: a child reads it first.
+    tried = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", _TRIAL_READING, str(path.absolute())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if tried.returncode != 0:
+        raise ExtractError(
+            "the Parquet file is damaged: truncated, corrupt or of another format",
+            where=file,
+            mend="export it again",
+        )
+
+
 def _read_parquet(data: bytes, file: str) -> RawTable:
     try:
         frame = pl.read_parquet(io.BytesIO(data))
@@ -313,7 +351,7 @@ def _read_parquet(data: bytes, file: str) -> RawTable:
         OverflowError,
     ) as error:
         raise ExtractError(
-            f"the file is no readable Parquet file ({type(error).__name__}): truncated or corrupt",
+            f"the Parquet file is damaged ({type(error).__name__}): truncated or corrupt",
             where=file,
             mend="export it again",
         ) from None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, LiteralString
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, create_model
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from triage.reading.entries import split_entries
@@ -33,11 +33,12 @@ class Reader:
     time_formats: tuple[str, ...] = ()
     placeholder_refs: frozenset[str] = frozenset()
 
-    def moment(self, cell: object) -> datetime | None:
+    def moment(self, cell: object, fold: int = 0) -> datetime | None:
         """Return a cell's moment in UTC, or None if it is no moment between 1900 and 2200.
 
         A time without an offset is local; one that the clock change in spring skips is read as if the clocks
-        had not changed, one that comes twice in autumn as the first.
+        had not changed, one that comes twice in autumn as the first. With ``fold=1`` both are read the other
+        way, as of PEP 495.
         """
         found: datetime | None = None
         if isinstance(cell, datetime):
@@ -49,8 +50,30 @@ class Reader:
         if found is None or found.year not in YEARS:
             return None
         if found.tzinfo is None:
-            found = found.replace(tzinfo=self.zone)
+            found = found.replace(tzinfo=self.zone, fold=fold)
         return found.astimezone(UTC)
+
+    def in_order(self, opened_cell: object, closed_cell: object) -> tuple[datetime, datetime] | None:
+        """Return the moments of opening and closing that another reading at a clock change puts in order.
+
+        None if they are in order as they are, in no reading, or not both moments.
+        """
+        opened, closed = self.moment(opened_cell), self.moment(closed_cell)
+        if opened is None or closed is None or opened <= closed:
+            return None
+        other_opened, other_closed = self.moment(opened_cell, 1), self.moment(closed_cell, 1)
+        assert other_opened is not None
+        assert other_closed is not None
+        if opened <= other_closed:
+            return opened, other_closed
+        # A closing time that spring skips as well, or from before the change, is earlier on any clock.
+        changed = self._offset(closed) == self._offset(opened)
+        if other_opened <= closed == other_closed and changed:
+            return other_opened, closed
+        return None
+
+    def _offset(self, moment: datetime) -> timedelta | None:
+        return moment.astimezone(self.zone).utcoffset()
 
     def _of_text(self, text: str) -> datetime | None:
         for each in self.time_formats:
@@ -230,12 +253,23 @@ class RecordRow(Row):
         return {}
 
 
-class IncidentRow(RecordRow):
+class _Span(RecordRow):
+    """A checked row with an opening and a closing time."""
+
+    opened_at: Moment
+    closed_at: Closing = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_in_order(cls, cells: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        found = _reader(info).in_order(cells.get("opened_at"), cells.get("closed_at"))
+        return cells | {"opened_at": found[0], "closed_at": found[1]} if found else cells
+
+
+class IncidentRow(_Span):
     """A row of ``incidents``."""
 
     table = "incidents"
-    opened_at: Moment
-    closed_at: Closing = None
     opening_code: Short = ""
     closing_code: Short = ""
     qualifiers: Annotated[tuple[str, ...], PlainValidator(_qualifiers)] = ()
@@ -245,13 +279,11 @@ class IncidentRow(RecordRow):
     area: Short = ""
 
 
-class DomesticNoncrimeRow(RecordRow):
+class DomesticNoncrimeRow(_Span):
     """A row of ``domestic_noncrimes``."""
 
     table = "domestic_noncrimes"
     incident_ref: OtherReference = ""
-    opened_at: Moment
-    closed_at: Closing = None
     closing_code: Short = ""
     team: Short = ""
     supervisor_ref: Short = ""
