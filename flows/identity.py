@@ -71,11 +71,8 @@ def newest_moment(extract: Extract, now: datetime) -> datetime:
     now : datetime
         The clock; returned to the minute where the extract names no moment at all.
     """
-    moments = [record.opened_at for record in extract.records]
-    moments += [record.closed_at for record in extract.records if record.closed_at]
-    moments += [crime.recorded_at for crime in extract.crimes]
     return max(
-        (moment for moment in moments if moment <= now), default=now.replace(second=0, microsecond=0)
+        (moment for moment in extract.moments if moment <= now), default=now.replace(second=0, microsecond=0)
     ).astimezone(UTC)
 
 

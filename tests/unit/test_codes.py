@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from triage.language.codes import CRIME_GROUPS, GROUPS, group_of, says_crimed
-from triage.language.forms import FORMS, answer, families_answered, question, question_numbered
+from triage.language.codes import CRIME_GROUPS, GROUPS, group_of
+from triage.language.forms import FORMS, answer, question, question_numbered
 from triage.language.offences import FAMILIES, family_of, unknown_codes
 from triage.reading.records import FORM_VERSIONS, Record
 
@@ -105,25 +105,6 @@ def test_every_opening_code_of_the_corpus_has_a_group() -> None:
     assert set(GROUPS) > CRIME_GROUPS
 
 
-@pytest.mark.parametrize(
-    ("code", "crimed"),
-    [
-        ("CRIMED", True),
-        ("STANDARD - CRIMED", True),
-        ("NCD + CRIME", True),
-        ("NON-CRIME - LINKED TO CRIME", True),
-        ("S47 - CRIME ALREADY RAISED", True),
-        ("NON-CRIME", False),
-        ("NO CRIMES DISCLOSED", False),
-        ("NOT CRIMED", False),
-        ("CANCELLED - NO CRIME", False),
-        ("", False),
-    ],
-)
-def test_says_crimed(code: str, crimed: bool) -> None:
-    assert says_crimed(code) is crimed
-
-
 def test_numbers_of_the_two_forms() -> None:
     numbers = {
         form: [
@@ -163,4 +144,4 @@ def test_answers_by_name(canary: str) -> None:
     )
     asked = question_numbered("dash-safelives-24", 15)
     assert asked is not None
-    assert families_answered(record) == ((asked, "non_fatal_strangulation"),)
+    assert asked.families == ("non_fatal_strangulation",)

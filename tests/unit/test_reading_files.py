@@ -265,7 +265,7 @@ def test_a_table_without_rows(tmp_path: Path) -> None:
         path = tmp_path / kind
         path.mkdir()
         extract = read(path, **{f"incidents_{kind}": content})
-        assert (extract.records, extract.counts["incidents"].rows, extract.newest) == ((), 0, None)
+        assert (extract.records, extract.counts["incidents"].rows, extract.moments) == ((), 0, ())
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "parquet"])

@@ -29,13 +29,10 @@ def _pattern(phrases: list[str]) -> re.Pattern[str]:
     for phrase in phrases:
         words = [re.escape(word).replace(r"\*", r"\w*") for word in phrase.upper().split()]
         parts.append(" ".join(words))
-    # A look-ahead, so that overlapping phrases are all found: "NON CRIME LINKED TO CRIME".
-    return re.compile("(?= (?:" + "|".join(parts) + ") )")
+    return re.compile(" (?:" + "|".join(parts) + ") ")
 
 
 _RULES = [(str(rule["group"]), _pattern(rule["phrases"])) for rule in _TABLE["rules"]]
-_CRIMED = _pattern(_TABLE["crimed"]["phrases"])
-_NOT_CRIMED = re.compile(" (?:" + "|".join(map(re.escape, _TABLE["crimed"]["not_after"])) + ")$")
 
 
 @lru_cache(maxsize=4096)
@@ -57,18 +54,3 @@ def group_of(code: str) -> str:
         return name
     words = words_of(code)
     return next((group for group, pattern in _RULES if pattern.search(words)), "unknown")
-
-
-@lru_cache(maxsize=4096)
-def says_crimed(code: str) -> bool:
-    """Return whether a closing code claims that a crime was recorded for this record.
-
-    It is a claim, to be compared with the crimes table: never evidence that a crime exists.
-
-    Source: closing codes of training_data/corpus; domain.md 9, point 2.
-
-    >>> says_crimed("STANDARD - CRIMED"), says_crimed("NON-CRIME"), says_crimed("NO CRIMES DISCLOSED")
-    (True, False, False)
-    """
-    words = words_of(code)
-    return any(not _NOT_CRIMED.search(words[: found.start()]) for found in _CRIMED.finditer(words))

@@ -65,13 +65,3 @@ def answer(record: Record, name: str) -> str:
     """Return the record's answer to a question by its short name: ``Y``, ``N``, ``NK`` or empty."""
     asked = question(record.form_version, name)
     return record.answers.get(asked.number, "") if asked else ""
-
-
-def families_answered(record: Record) -> tuple[tuple[Question, str], ...]:
-    """Return (question, family) for what each yes of this record may disclose."""
-    return tuple(
-        (each, family)
-        for each in FORMS.get(record.form_version, ())
-        if record.answers.get(each.number) == "Y"
-        for family in each.families
-    )

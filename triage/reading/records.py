@@ -155,9 +155,10 @@ class Extract:
     digest: str
 
     @property
-    def newest(self) -> datetime | None:
-        """The latest moment that any record or crime of the extract names, None if it is empty."""
-        moments = [record.opened_at for record in self.records]
-        moments += [record.closed_at for record in self.records if record.closed_at]
-        moments += [crime.recorded_at for crime in self.crimes]
-        return max(moments, default=None)
+    def moments(self) -> tuple[datetime, ...]:
+        """Every moment that a record or crime of the extract names."""
+        return (
+            *(record.opened_at for record in self.records),
+            *(record.closed_at for record in self.records if record.closed_at),
+            *(crime.recorded_at for crime in self.crimes),
+        )
