@@ -1,4 +1,4 @@
-"""One training table from the labelled corpus."""
+"""One training table from the labelled corpus and a force's recorded history."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training_data.examples import Example
+from training_data.history import history_examples
 from triage.errors import UsageError, known_names
 from triage.language.offences import FAMILIES
+from triage.reading.linking import Matter
 from triage.reading.records import Record
 
 CORPUS_DIR = Path(__file__).parent / "corpus"
@@ -23,24 +26,8 @@ SOURCE_TABLES = {
     "referral": "referrals",
     "cancelled_crime": "cancelled_crimes",
 }
-# Corpus records carry no times of their own; no feature reads them.
-_UNDATED = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One labelled record; ``evidence`` is one substring of its text, or ``Q18=Y``, per disclosed family."""
-
-    record: Record
-    author: str
-    disclosed: tuple[str, ...]
-    recorded: tuple[str, ...]
-    evidence: tuple[str, ...]
-
-    @property
-    def missed(self) -> bool:
-        """Whether a disclosed family is not recorded."""
-        return not set(self.disclosed) <= set(self.recorded)
+# Corpus records carry no times of their own; they are read by the rules in force when the corpus was written.
+_UNDATED = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +75,34 @@ def corpus_table(paths: Sequence[Path] = ()) -> TrainingTable:
     return TrainingTable(tuple(examples), digest.hexdigest())
 
 
+def with_history(table: TrainingTable, matters: Sequence[Matter], digests: Sequence[str]) -> TrainingTable:
+    """Return the table with a force's past records added; without labelled records, history alone.
+
+    Parameters
+    ----------
+    table : TrainingTable
+        Labelled records.
+    matters : sequence of Matter
+        Past records linked with their crimes.
+    digests : sequence of str
+        Digests of the extracts that they were read from.
+
+    Raises
+    ------
+    UsageError
+        If no crime was recorded for any past record, so that nothing can be learnt from them.
+    """
+    history = history_examples(matters, len(table.examples))
+    if not any(example.disclosed for example in history):
+        raise UsageError(
+            "no record of the history has a recorded crime of a known family",
+            where=f"{len(history)} past records",
+            mend="give the `crimes` table with the records that the crimes were raised from",
+        )
+    digest = hashlib.sha256("\n".join([table.digest, *digests]).encode())
+    return TrainingTable((*table.examples, *history), digest.hexdigest())
+
+
 def _example(line: str, where: str) -> Example:
     mend = "training_data/corpus/codebook.md describes the fields"
     try:
@@ -109,6 +124,7 @@ def _example(line: str, where: str) -> Example:
             tuple(raw["disclosed"]),
             tuple(raw["recorded"]),
             tuple(raw["evidence"]),
+            tuple(raw.get("cancels", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"not a labelled record ({type(error).__name__})", where=where, mend=mend) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import build_and_register
+from training_data.build import corpus_table
 from triage.errors import ModelError
 from triage.learning import registry
 from triage.settings import Settings
@@ -32,7 +33,7 @@ def test_a_model_is_found_by_id_and_by_recipe(settings: Settings, model_id: str)
     for name in (model_id, "dash_count"):
         loaded = registry.load(settings.registry_dir, name)
         assert loaded.model_id == model_id
-        assert loaded.manifest["training"]["records"] == 1440
+        assert loaded.manifest["training"]["records"] == len(corpus_table().examples)
 
 
 def test_the_same_build_is_kept_once(settings: Settings, model_id: str) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import CANARY
-from training_data.build import corpus_table
+from training_data.build import CORPUS_DIR, corpus_files, corpus_table
 from triage.errors import UsageError
+
+PAIRED = {"w8", "w14", "w16", "w19"}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 LINE = {
     "id": "t1-001",
@@ -26,13 +32,114 @@ LINE = {
 }
 
 
+@pytest.fixture(scope="module")
+def corpus() -> list[dict[str, Any]]:
+    lines = [line for path in corpus_files() for line in path.read_text(encoding="utf-8").split("\n")]
+    return [json.loads(line) for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def pairs(corpus: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The contrast pairs by reference without its letter, each by letter."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for entry in corpus:
+        if entry["id"][-1].isalpha():
+            found.setdefault(entry["id"][:-1], {})[entry["id"][-1]] = entry
+    return found
+
+
+def writer(entry: dict[str, Any]) -> str:
+    return str(entry["id"].split("-")[0])
+
+
+def datasheet() -> str:
+    """The datasheet as running text, its lines joined."""
+    return " ".join((CORPUS_DIR / "DATASHEET.md").read_text(encoding="utf-8").split())
+
+
 def test_the_corpus_that_ships_is_whole() -> None:
     table = corpus_table()
-    assert len(table.examples) == 1440
-    assert sum(example.missed for example in table.examples) == 539
+    assert len(table.examples) == 4040
+    assert sum(example.missed for example in table.examples) == 1600
     for example in table.examples:
+        assert len(example.evidence) == len(example.disclosed)
         for evidence in example.evidence:
             assert evidence in example.record.text or evidence.startswith("Q")
+
+
+def test_each_file_holds_its_own_writer_and_no_reference_twice(corpus: list[dict[str, Any]]) -> None:
+    assert {path.stem for path in corpus_files()} == {f"w{number}" for number in range(1, 26)}
+    for path in corpus_files():
+        references = re.findall(r'^\{"id": "(w\d+)-\d{3}[ab]?"', path.read_text(encoding="utf-8"), re.M)
+        assert set(references) == {path.stem}
+    assert len({entry["id"] for entry in corpus}) == len(corpus)
+
+
+def test_kinds_follow_from_the_lists_of_families(corpus: list[dict[str, Any]]) -> None:
+    for entry in corpus:
+        open_families = set(entry["disclosed"]) - set(entry["recorded"])
+        assert (entry["kind"] == "missed") == bool(open_families), entry["id"]
+        assert (entry["kind"] in ("near_miss", "clean")) == (not entry["disclosed"]), entry["id"]
+        for families in (entry["disclosed"], entry["recorded"]):
+            assert len(set(families)) == len(families), entry["id"]
+
+
+def test_what_cancels_stands_in_the_text_and_is_no_evidence(corpus: list[dict[str, Any]]) -> None:
+    for entry in corpus:
+        assert len(set(entry["cancels"])) == len(entry["cancels"]), entry["id"]
+        for clause in entry["cancels"]:
+            assert clause.strip(), entry["id"]
+            assert clause in entry["text"], entry["id"]
+            for evidence in entry["evidence"]:
+                assert clause not in evidence, entry["id"]
+                assert evidence not in clause, entry["id"]
+        assert entry["kind"] != "clean" or not entry["cancels"], entry["id"]
+
+
+def test_the_table_holds_what_cancels(corpus: list[dict[str, Any]]) -> None:
+    read = {example.record.record_ref: example.cancels for example in corpus_table().examples}
+    assert read == {entry["id"]: tuple(entry["cancels"]) for entry in corpus}
+
+
+def test_pairs_share_all_but_the_answer(
+    corpus: list[dict[str, Any]], pairs: dict[str, dict[str, dict[str, Any]]]
+) -> None:
+    assert {writer(entry) for entry in corpus if entry["id"][-1].isalpha()} == PAIRED
+    assert {writer(entry) for entry in corpus if not entry["id"][-1].isalpha()}.isdisjoint(PAIRED)
+    for reference, pair in pairs.items():
+        assert set(pair) == {"a", "b"}, reference
+        for field in ("source", "opening_code", "closing_code"):
+            assert pair["a"][field] == pair["b"][field], reference
+        assert pair["a"]["text"] != pair["b"]["text"], reference
+        assert [entry["kind"] for entry in pair.values()].count("missed") == 1, reference
+
+
+def test_the_datasheet_says_in_words_what_the_files_hold(
+    corpus: list[dict[str, Any]], pairs: dict[str, dict[str, dict[str, Any]]]
+) -> None:
+    text = datasheet()
+    kinds = Counter(entry["kind"] for entry in corpus)
+    shares = (
+        f"{100 * kinds[kind] / len(corpus):.0f} % `{kind}`"
+        for kind in ("missed", "recorded", "near_miss", "clean")
+    )
+    cancelled = [entry for entry in corpus if entry["cancels"]]
+    near = sum(entry["kind"] == "near_miss" for entry in cancelled)
+    clauses = sum(len(entry["cancels"]) for entry in cancelled)
+    several = Counter(len(entry["disclosed"]) for entry in corpus)
+    odd = sum(bool(set(entry["recorded"]) - set(entry["disclosed"])) for entry in corpus)
+    of_writer = Counter(reference.split("-")[0] for reference in pairs)
+    for said in (
+        f"{len(corpus):,} invented police records",
+        f"study mix ({', '.join(shares)})",
+        f"`cancels`: {clauses:,} of them in {len(cancelled):,} records, of which {near:,} are near misses",
+        f"{several[0]:,} disclose none, {several[1]:,} one, {several[2]} two, {several[3]} three.",
+        f"{len(pairs)} contrast pairs (`…a`, `…b`; {of_writer['w8']} in `w8`, {of_writer['w14']} in each",
+        f"in {NUMBERS[odd]} records that list names a family",
+    ):
+        assert said in text
+    assert of_writer["w14"] == of_writer["w16"] == of_writer["w19"]
+    assert set(several) == {0, 1, 2, 3}
 
 
 def test_a_file_of_labelled_records(tmp_path: Path) -> None:
@@ -40,6 +147,7 @@ def test_a_file_of_labelled_records(tmp_path: Path) -> None:
     path.write_text(json.dumps(LINE) + "\n\n")
     [example] = corpus_table([path]).examples
     assert example.missed
+    assert example.cancels == ()
     assert (example.author, example.record.answers) == ("t1", {18: "Y"})
 
 
