@@ -1,22 +1,52 @@
-"""Which families a recorded crime accounts for, from ``coverage.toml``."""
+"""Which families a recorded crime accounts for on the day of the report, from ``coverage.toml``."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 
-_TABLE = tomllib.loads(files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8"))
-_COVERS = {name: frozenset(covered) for name, covered in _TABLE["covers"].items()}
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: any family of ``recorded`` accounts for those of ``covers``, within its dates."""
+
+    recorded: frozenset[str]
+    covers: frozenset[str]
+    since: date
+    until: date
 
 
-def covered_families(recorded: Iterable[str]) -> frozenset[str]:
-    """Return the recorded families and those that they cover.
+def _rules() -> tuple[Rule, ...]:
+    text = files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8")
+    return tuple(
+        Rule(
+            frozenset(entry["recorded"]),
+            frozenset(entry["covers"]),
+            entry.get("from", date.min),
+            entry.get("until", date.max),
+        )
+        for entry in tomllib.loads(text)["rule"]
+        if entry.get("in_effect", True)
+    )
 
-    Source: domain.md 1.4, as ``coverage.toml`` says.
 
-    >>> sorted(covered_families(["robbery"]))
+RULES = _rules()
+
+
+def covered_families(recorded: Iterable[str], on: date) -> frozenset[str]:
+    """Return the recorded families and those that they account for in a report of that day.
+
+    Source: domain.md 1.4 and 9.12, as ``coverage.toml`` says.
+
+    >>> sorted(covered_families(["robbery"], date(2026, 11, 1)))
     ['robbery', 'theft']
+    >>> sorted(covered_families(["rape"], date(2020, 11, 1)))
+    ['rape']
     """
     names = frozenset(recorded)
-    return names.union(*(_COVERS.get(name, frozenset()) for name in names))
+    return names.union(
+        *(rule.covers for rule in RULES if names & rule.recorded and rule.since <= on < rule.until)
+    )

@@ -1,107 +1,158 @@
-"""Word and character n-grams of clauses, counted once and weighed for records and for clauses alike."""
+"""Word, word-pair, character and word-class features of clauses and records, from words read once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from triage.language.text import Document
+from triage.language.text import Ints, Reading
+from triage.language.words import CLASSES, classes_of
 
+Floats = npt.NDArray[np.float64]
 #: Length of the character n-grams, which carry misspellings across (PARNTER, STRANGELED).
 _CHARACTERS = 4
-#: Fewest texts that an n-gram must stand in: words and pairs of words, characters.
-_MIN_WORDS, _MIN_CHARACTERS = 2, 3
-# A control character tells the two kinds apart: spaCy's tokens never hold one.
-_KIND = "\x00"
+#: Fewest texts that a feature must stand in.
+_LEAST = 2
+_LEAST_CHARACTERS = 3
+#: A word that stands in so many clauses is known well enough: its characters would add work and nothing else.
+_COMMON = 100
+#: Classes of two words are paired up to this many words apart, in order.
+_CLASS_REACH = 4
+#: The kinds of features; each is brought to unit length by itself.
+KINDS = ("words", "pairs", "characters", "classes")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """N-gram counts: ``clauses`` of shape (clauses, n-grams), ``owners`` of shape (clauses,) names each one's
-    record by its row, ``records`` is the number of records."""
+class Units:
+    """Which features stand in which unit of text (a clause or a record), one boolean matrix a kind.
 
-    clauses: sp.csr_matrix
-    owners: npt.NDArray[np.intp]
-    records: int
+    ``words`` has shape (units, types of the reading); ``pairs`` and ``classes`` have the shapes
+    (units, pairs known) and (units, pairs of classes).
+    """
 
-    def by_record(self) -> sp.csr_matrix:
-        """Return the counts of whole records, shape (records, n-grams); pairs never cross clauses."""
-        rows = len(self.owners)
-        members = sp.csr_matrix(
-            (np.ones(rows, dtype=np.float32), (self.owners, np.arange(rows))), shape=(self.records, rows)
-        )
-        return members @ self.clauses
+    words: sp.csr_matrix
+    pairs: sp.csr_matrix
+    classes: sp.csr_matrix
 
-    def of(self, records: npt.NDArray[np.bool_]) -> Counts:
-        """Return the counts of some records, numbered anew in their order."""
-        kept = records[self.owners]
-        renumbered = np.cumsum(records) - 1
-        return Counts(self.clauses[kept], renumbered[self.owners[kept]], int(records.sum()))
+    def rows(self, kept: npt.NDArray[np.bool_] | Ints) -> Units:
+        """Return some of the units."""
+        return Units(self.words[kept], self.pairs[kept], self.classes[kept])
 
 
-def _grams(words: Sequence[str]) -> Iterator[str]:
-    yield from words
-    for first, second in pairwise(words):
-        yield f"{first} {second}"
-    for word in words:
-        padded = f" {word} "
-        for start in range(max(1, len(padded) - _CHARACTERS + 1)):
-            yield _KIND + padded[start : start + _CHARACTERS]
-
-
-class GramCounter:
-    """Counts words, pairs of words and characters within words of documents.
+class Vocabulary:
+    """Which features there are: learnt from one reading, found again in any other.
 
     Source: character n-grams within words against misspellings, ``char_wb`` of scikit-learn.
     """
 
-    def fit(self, documents: Sequence[Document]) -> Self:
-        """Learn which n-grams there are; those that stand in one clause only are left out."""
-        self.vectorizer_ = CountVectorizer(analyzer=_grams, min_df=_MIN_WORDS, dtype=np.float32)
-        self.vectorizer_.fit([clause.words for document in documents for clause in document.clauses])
-        return self
-
-    @property
-    def is_characters(self) -> npt.NDArray[np.bool_]:
-        """Which n-grams are characters, shape (n-grams,)."""
-        return np.array([gram.startswith(_KIND) for gram in self.vectorizer_.get_feature_names_out()])
-
-    def count(self, documents: Sequence[Document]) -> Counts:
-        """Return the counts of the documents' clauses."""
-        clauses = [clause.words for document in documents for clause in document.clauses]
-        owners = np.repeat(np.arange(len(documents)), [len(document.clauses) for document in documents])
-        if not clauses:
-            empty = sp.csr_matrix((0, len(self.vectorizer_.vocabulary_)), dtype=np.float32)
-            return Counts(empty, owners, len(documents))
-        return Counts(self.vectorizer_.transform(clauses), owners, len(documents))
-
-
-class GramWeights:
-    """TF-IDF of counted n-grams, words and characters each brought to unit length.
-
-    Source: sublinear term frequency and inverse document frequency, Salton & Buckley 1988.
-    """
-
-    def fit(self, counts: sp.csr_matrix, is_characters: npt.NDArray[np.bool_]) -> Self:
-        """Learn which n-grams are frequent enough, and their weights, from shape (texts, n-grams)."""
-        frequency = counts.getnnz(axis=0)
-        self.blocks_ = []
-        for block, least in ((~is_characters, _MIN_WORDS), (is_characters, _MIN_CHARACTERS)):
-            columns = np.flatnonzero(block & (frequency >= least))
-            self.blocks_.append((columns, TfidfTransformer(sublinear_tf=True).fit(counts[:, columns])))
-        return self
-
-    def transform(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """Return weighted n-grams of shape (texts, n-grams kept)."""
-        if not counts.shape[0]:
-            return sp.csr_matrix((0, sum(len(columns) for columns, _ in self.blocks_)), dtype=np.float32)
-        return sp.hstack(
-            [weights.transform(counts[:, columns]) for columns, weights in self.blocks_], format="csr"
+    def fit(self, reading: Reading) -> Self:
+        """Learn the words, pairs of words and characters that stand in enough clauses."""
+        clauses = len(reading.owners)
+        words = _presence(reading.clauses, reading.words, (clauses, len(reading.types)))
+        often = np.flatnonzero(words.getnnz(axis=0) >= _LEAST)
+        self.words_ = {reading.types[at]: number for number, at in enumerate(often.tolist())}
+        keys, rows = self._pair_keys(reading, self._known(reading.types))
+        distinct, columns = np.unique(keys, return_inverse=True)
+        pairs = _presence(rows, columns.ravel(), (clauses, len(distinct)))
+        self.pairs_ = distinct[pairs.getnnz(axis=0) >= _LEAST]
+        self.common_ = frozenset(
+            reading.types[at] for at in np.flatnonzero(words.getnnz(axis=0) >= _COMMON).tolist()
         )
+        self.characters_: dict[str, int] = {}
+        within = words @ self._spelt(reading.types, grow=True)
+        kept = np.flatnonzero(within.getnnz(axis=0) >= _LEAST_CHARACTERS)
+        names = list(self.characters_)
+        self.characters_ = {names[at]: number for number, at in enumerate(kept.tolist())}
+        return self
+
+    def clauses(self, reading: Reading) -> Units:
+        """Return the features of the reading's clauses."""
+        return self._units(reading, np.arange(len(reading.owners)), len(reading.owners))
+
+    def records(self, reading: Reading) -> Units:
+        """Return the features of whole records; pairs never cross clauses."""
+        return self._units(reading, reading.owners, reading.records)
+
+    def spelling(self, types: Sequence[str]) -> sp.csr_matrix:
+        """Return which known characters each type is spelt with, shape (types, characters)."""
+        return self._spelt(types, grow=False)
+
+    def known(self, types: Sequence[str]) -> sp.csr_matrix:
+        """Return which known word each type is, shape (types, words)."""
+        columns = self._known(types)
+        rows = np.flatnonzero(columns >= 0)
+        return sp.csr_matrix(
+            (np.ones(len(rows), dtype=np.float32), (rows, columns[rows])),
+            shape=(len(types), len(self.words_)),
+        )
+
+    def _known(self, types: Sequence[str]) -> Ints:
+        return np.array([self.words_.get(each, -1) for each in types], dtype=np.int64)
+
+    def _pair_keys(self, reading: Reading, known: Ints) -> tuple[Ints, Ints]:
+        words = known[reading.words]
+        beside = (reading.clauses[1:] == reading.clauses[:-1]) & (words[1:] >= 0) & (words[:-1] >= 0)
+        keys = words[:-1][beside] * len(self.words_) + words[1:][beside]
+        return keys, reading.clauses[1:][beside]
+
+    def _units(self, reading: Reading, unit_of: Ints, count: int) -> Units:
+        words = _presence(unit_of[reading.clauses], reading.words, (count, len(reading.types)))
+        keys, rows = self._pair_keys(reading, self._known(reading.types))
+        place = np.searchsorted(self.pairs_, keys)
+        place[place == len(self.pairs_)] = 0
+        found = self.pairs_[place] == keys if len(self.pairs_) else np.zeros(len(keys), dtype=bool)
+        pairs = _presence(unit_of[rows[found]], place[found], (count, len(self.pairs_)))
+        rows, columns = _class_pairs(reading)
+        classes = _presence(unit_of[rows], columns, (count, len(CLASSES) ** 2))
+        return Units(words, pairs, classes)
+
+    def _spelt(self, types: Sequence[str], *, grow: bool) -> sp.csr_matrix:
+        index, rows, columns = self.characters_, [], []
+        for row, word in enumerate(types):
+            if word in self.common_:
+                continue
+            padded = f" {word} "
+            for gram in {
+                padded[at : at + _CHARACTERS] for at in range(max(1, len(padded) - _CHARACTERS + 1))
+            }:
+                column = index.setdefault(gram, len(index)) if grow else index.get(gram, -1)
+                if column >= 0:
+                    rows.append(row)
+                    columns.append(column)
+        ones = np.ones(len(rows), dtype=np.float32)
+        return sp.csr_matrix((ones, (rows, columns)), shape=(len(types), len(index)))
+
+
+def _presence(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sp.csr_matrix:
+    matrix = sp.coo_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape).tocsr()
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def _class_pairs(reading: Reading) -> tuple[Ints, Ints]:
+    """Return clause and number of every ordered pair of classes that stand near each other."""
+    table = np.full((len(reading.types), 3), -1, dtype=np.int64)
+    for row, word in enumerate(reading.types):
+        found = classes_of(word)[:3]
+        table[row, : len(found)] = found
+    classed = np.flatnonzero(table[reading.words, 0] >= 0)
+    numbers, clauses = table[reading.words[classed]], reading.clauses[classed]
+    rows, columns = [], []
+    # Beside each other among the words that have a class, so that small words between them do not part them.
+    for apart in range(1, _CLASS_REACH + 1):
+        near = np.flatnonzero(
+            (clauses[apart:] == clauses[:-apart]) & (classed[apart:] - classed[:-apart] <= _CLASS_REACH)
+        )
+        for first in range(3):
+            for second in range(3):
+                a, b = numbers[near, first], numbers[near + apart, second]
+                both = (a >= 0) & (b >= 0)
+                rows.append(clauses[near[both]])
+                columns.append(a[both] * len(CLASSES) + b[both])
+    return np.concatenate(rows), np.concatenate(columns)

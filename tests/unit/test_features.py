@@ -1,0 +1,234 @@
+"""A unit's features and margins are its own: the same alone, in any batch, in training and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import numpy as np
+import pytest
+
+from models.linear import labels_of
+from tests.conftest import CANARY
+from training_data.build import CORPUS_DIR, corpus_table
+from triage.language.features import KINDS, Units, Vocabulary
+from triage.language.text import Reading, read_texts
+from triage.language.words import CLASSES, classes_of
+from triage.ranking import readers
+from triage.ranking.readers import FLOOR, Bools, Floats, LinearReader, TypeTable, UnitReader
+from triage.reading.records import Record
+
+AT = datetime(2026, 10, 14, tzinfo=UTC)
+#: What two ways of adding up the same numbers may differ by.
+CLOSE = 1e-9
+
+
+def read(*texts: str) -> Reading:
+    return read_texts([Record("incidents", "A1", AT, AT, text) for text in texts])
+
+
+@pytest.fixture(scope="module")
+def records() -> tuple[Record, ...]:
+    """Some records of the corpus, forms among them, the last without a narrative."""
+    examples = corpus_table([CORPUS_DIR / "w1.jsonl", CORPUS_DIR / "w8.jsonl"]).examples[::4]
+    return (*(each.record for each in examples), Record("incidents", "A1", AT, AT, ""))
+
+
+@pytest.fixture(scope="module")
+def reading(records: Sequence[Record]) -> Reading:
+    return read_texts(records)
+
+
+@pytest.fixture(scope="module")
+def vocabulary(reading: Reading) -> Vocabulary:
+    return Vocabulary().fit(reading)
+
+
+@pytest.fixture(scope="module")
+def labels() -> Bools:
+    examples = corpus_table([CORPUS_DIR / "w1.jsonl", CORPUS_DIR / "w8.jsonl"]).examples[::4]
+    families = labels_of(read_texts([each.record for each in examples]), examples).families
+    return np.vstack([families, np.zeros((1, families.shape[1]), dtype=bool)])
+
+
+@pytest.fixture(scope="module")
+def reader(reading: Reading, vocabulary: Vocabulary, labels: Bools) -> UnitReader:
+    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
+    return UnitReader(vocabulary, 0.3, KINDS).fit(vocabulary.records(reading), known, spelt, labels)
+
+
+def margins(reader: UnitReader, reading: Reading) -> Floats:
+    vocabulary = reader.vocabulary
+    vectors = reader.type_vectors(vocabulary.known(reading.types), vocabulary.spelling(reading.types))
+    return reader.margins(vocabulary.records(reading), vectors)
+
+
+def test_a_vocabulary_knows_what_stands_in_enough_clauses() -> None:
+    vocabulary = Vocabulary().fit(read(f"HE HIT HER. {CANARY}", "HE HIT HIM. SHE FELL.", "HE LEFT"))
+    assert set(vocabulary.words_) == {"he", "hit"}
+    assert len(vocabulary.pairs_) == 1
+    assert set(vocabulary.characters_) == {" he "}
+
+
+def test_only_known_pairs_of_neighbours_in_one_clause_are_features() -> None:
+    vocabulary = Vocabulary().fit(read("HE HIT HER", "HE HIT HER", "HER HE"))
+    units = vocabulary.clauses(read("HE HIT HER", "HE HIT. HER", "HIT HE", "HE ZEBRA HIT", CANARY))
+    assert units.pairs.toarray().sum(axis=1).tolist() == [2, 1, 0, 0, 0, 0]
+    records = vocabulary.records(read("HE HIT HER", "HE HIT. HER", "HE HIT. HE HIT."))
+    assert records.pairs.toarray().sum(axis=1).tolist() == [2, 1, 1]
+
+
+def test_classes_pair_in_order_across_small_words_of_one_clause() -> None:
+    vocabulary = Vocabulary().fit(read("HE HIT HER", "HE HIT HER"))
+    [hit], [neck] = ([classes_of(word)] for word in ("punched", "neck"))
+    pair = hit[0] * len(CLASSES) + neck[0]
+    texts = ("PUNCHED NECK", "PUNCHED ZEBRA QUORUM NECK", "NECK PUNCHED", "PUNCHED. NECK")
+    classes = vocabulary.clauses(read(*texts)).classes
+    assert classes[:, [pair]].toarray().ravel().tolist() == [1, 1, 0, 0, 0]
+    far = vocabulary.clauses(read(f"PUNCHED {'ZEBRA ' * 4}NECK", f"PUNCHED {'ZEBRA ' * 3}NECK")).classes
+    assert far[:, [pair]].toarray().ravel().tolist() == [0, 1]
+
+
+def test_features_count_once_a_unit() -> None:
+    vocabulary = Vocabulary().fit(read("HE HIT HER", "HE HIT HER"))
+    for units in (
+        vocabulary.clauses(read("HE HIT HE HIT HE HIT")),
+        vocabulary.records(read("HE HIT. HE HIT")),
+    ):
+        for block in (units.words, units.pairs, units.classes):
+            assert set(block.data) <= {1.0}
+
+
+def test_a_slip_of_the_pen_shares_characters_with_its_word() -> None:
+    vocabulary = Vocabulary().fit(read("STRANGULATED HER", "STRANGULATED HIM", "STRANGULATED IT"))
+    right, wrong, other = vocabulary.spelling(["strangulated", "strangulatted", "zebra"])
+    assert right.multiply(wrong).sum() >= 8
+    assert right.multiply(other).sum() == 0
+    assert vocabulary.known(["strangulatted", "strangulated"]).toarray().sum(axis=1).tolist() == [0, 1]
+
+
+def test_units_are_the_same_in_any_batch(vocabulary: Vocabulary, records: Sequence[Record]) -> None:
+    together = read_texts(records)
+    beside = Record("incidents", "A2", AT, AT, f"HE LEFT. {CANARY}")
+    known = vocabulary.known(together.types)
+    for row in (0, 7, len(records) - 1):
+        alone = read_texts([beside, records[row]])
+        mine, theirs = vocabulary.records(alone), vocabulary.records(together)
+        for name in ("pairs", "classes"):
+            assert (getattr(mine, name)[1] != getattr(theirs, name)[row]).nnz == 0
+        assert (mine.words[1] @ vocabulary.known(alone.types) != theirs.words[row] @ known).nnz == 0
+
+
+def test_margins_are_the_same_in_any_batch(
+    reader: UnitReader, reading: Reading, records: Sequence[Record]
+) -> None:
+    together = margins(reader, reading)
+    assert together.shape == (len(records), len(reader.intercept_))
+    assert len(np.unique(together[:, 0].round(6))) > 50
+    beside = Record("incidents", "A2", AT, AT, f"HE LEFT. {CANARY}")
+    for row in range(0, len(records), 9):
+        assert margins(reader, read_texts([records[row], beside]))[0] == pytest.approx(
+            together[row], abs=CLOSE
+        )
+    backwards = margins(reader, read_texts(records[::-1]))[::-1]
+    assert backwards == pytest.approx(together, abs=CLOSE)
+
+
+def test_a_record_without_words_has_the_intercept(reader: UnitReader, reading: Reading) -> None:
+    assert margins(reader, reading)[-1] == pytest.approx(reader.intercept_, abs=CLOSE)
+
+
+def test_training_and_prediction_see_the_same_features(
+    monkeypatch: pytest.MonkeyPatch, reading: Reading, vocabulary: Vocabulary, labels: Bools
+) -> None:
+    seen: list[tuple[Any, Floats]] = []
+
+    class Watched(LinearReader):
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+            super().fit(X, y, sample_weight)
+            seen.append((X, self.decision_function(X)))
+            return self
+
+    monkeypatch.setattr(readers, "LinearReader", Watched)
+    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
+    clause_labels = labels[reading.owners]
+    for units, y in ((vocabulary.records(reading), labels), (vocabulary.clauses(reading), clause_labels)):
+        fitted = UnitReader(vocabulary, 0.3, KINDS).fit(units, known, spelt, y)
+        found = fitted.margins(units, fitted.type_vectors(known, spelt))
+        matrix, at_training = seen.pop()
+        assert found == pytest.approx(at_training, abs=CLOSE)
+        assert np.ptp(found, axis=0).max() > 0.1
+        assert_unit_length(matrix, fitted)
+
+
+def assert_unit_length(matrix: Any, fitted: UnitReader) -> None:
+    """Every kind of feature but characters, whose length is that of its words, weighs the same in a unit."""
+    at = 0
+    for kind in fitted.kinds:
+        block = matrix[:, at : at + len(fitted.coef_[kind])]
+        at += block.shape[1]
+        lengths = np.sqrt(block.multiply(block).sum(axis=1)).ravel()
+        assert lengths.max() > 0.5
+        if kind != "characters":
+            assert set(np.asarray(lengths).ravel().round(9).tolist()) <= {0.0, 1.0}
+    assert at == matrix.shape[1]
+
+
+def test_the_table_of_types_gives_the_same_after_it_was_emptied(
+    monkeypatch: pytest.MonkeyPatch, reader: UnitReader, records: Sequence[Record]
+) -> None:
+    vocabulary, table = reader.vocabulary, TypeTable(reader.vocabulary, (reader, reader))
+    parts = [read_texts(records[at : at + 40]) for at in range(0, len(records) - 1, 40)]
+    wanted = [
+        reader.type_vectors(vocabulary.known(each.types), vocabulary.spelling(each.types)) for each in parts
+    ]
+    for kept in (10**9, 50, 0):
+        monkeypatch.setattr(readers, "_TYPES_KEPT", kept)
+        for part, vectors in zip(parts, wanted, strict=True):
+            for found in table.of(part):
+                assert found == pytest.approx(vectors, abs=CLOSE)
+        assert len(table.index) == len(table.vectors[0])
+        if kept < 100:
+            assert set(table.index) == set(parts[-1].types)
+
+
+def test_units_can_be_taken_by_row(reading: Reading, vocabulary: Vocabulary) -> None:
+    units = vocabulary.records(reading)
+    kept = np.arange(reading.records) % 3 == 0
+    assert isinstance(units.rows(kept), Units)
+    assert (units.rows(kept).words != units.words[kept]).nnz == 0
+
+
+def test_a_label_that_none_or_all_bear_has_a_fixed_margin(reading: Reading, vocabulary: Vocabulary) -> None:
+    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
+    y = np.zeros((reading.records, 3), dtype=bool)
+    y[:, 1], y[::2, 2] = True, True
+    fitted = UnitReader(vocabulary, 0.3, KINDS).fit(vocabulary.records(reading), known, spelt, y)
+    found = fitted.margins(vocabulary.records(reading), fitted.type_vectors(known, spelt))
+    assert np.allclose(found[:, 0], FLOOR)
+    assert np.allclose(found[:, 1], -FLOOR)
+    assert np.ptp(found[:, 2]) > 0
+
+
+def test_without_units_every_margin_is_the_floor(reading: Reading, vocabulary: Vocabulary) -> None:
+    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
+    units, none = vocabulary.clauses(reading), np.zeros(len(reading.owners), dtype=bool)
+    fitted = UnitReader(vocabulary, 0.3, KINDS).fit(
+        units.rows(none), known, spelt, np.zeros((0, 4), dtype=bool)
+    )
+    assert np.all(fitted.margins(units, fitted.type_vectors(known, spelt)) == FLOOR)
+
+
+@pytest.mark.parametrize(
+    "kinds", [("words", "characters"), ("words", "pairs"), ("characters",), ("classes", "pairs")], ids=repr
+)
+def test_any_kind_can_be_left_out(
+    kinds: tuple[str, ...], reading: Reading, vocabulary: Vocabulary, labels: Bools
+) -> None:
+    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
+    fitted = UnitReader(vocabulary, 0.3, kinds).fit(vocabulary.records(reading), known, spelt, labels)
+    found = margins(fitted, reading)
+    assert set(fitted.coef_) == set(kinds)
+    assert np.isfinite(found).all()
+    assert np.ptp(found, axis=0).max() > 0.1
