@@ -107,7 +107,7 @@ def rescored(
     """
     crimes = {crime.crime_ref: crime for crime in (*_stored_crimes(texts), *tonight.crimes_of(item))}
     known = tuple(crimes[reference] for reference in sorted(crimes))
-    score_01, families = rescore(model, item.p_families, known, settings)
+    score_01, families = rescore(model, item.p_families, known, settings, item.opened_at.date())
     carried = Carried(
         item_id=item.item_id,
         arm=item.arm,

@@ -146,7 +146,12 @@ def new_item(
         families=families_of(weighed.scores),
         evidence=tuple(
             ItemEvidence(
-                each.family, each.start, each.end, each.question, place[(score.source, score.record_ref)]
+                each.family,
+                each.start,
+                each.end,
+                each.question,
+                place[(score.source, score.record_ref)],
+                each.status,
             )
             for score in weighed.scores
             for each in score.evidence

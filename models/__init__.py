@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from models import keywords, linear
-from training_data.build import TrainingTable, corpus_table
+from models import keywords, linear, plain
+from training_data.build import TrainingTable, corpus_table, with_history
 from triage.errors import ModelError, known_names
 from triage.learning import registry
 from triage.ranking.scoring import Ranker
+from triage.reading.linking import Matter
 from triage.settings import Settings
 
 RECIPES: dict[str, Callable[[TrainingTable], Ranker]] = {
@@ -21,13 +22,20 @@ RECIPES: dict[str, Callable[[TrainingTable], Ranker]] = {
     "word_search": keywords.build_word_search,
     "weighted_phrases": keywords.build_weighted_phrases,
     "dash_count": keywords.build_dash_count,
+    "plain": plain.build,
 }
 
 
 def build_and_register(
-    recipe: str, settings: Settings, *, as_of: datetime, corpus: Sequence[Path] = ()
+    recipe: str,
+    settings: Settings,
+    *,
+    as_of: datetime,
+    corpus: Sequence[Path] | None = (),
+    history: Sequence[Matter] = (),
+    digests: Sequence[str] = (),
 ) -> str:
-    """Build a model from the corpus, put it into the registry, and return its id.
+    """Build a model from labelled records and history, put it into the registry, and return its id.
 
     Parameters
     ----------
@@ -38,18 +46,26 @@ def build_and_register(
     as_of : datetime
         The moment up to which the training data is known; part of the model's id.
     corpus : sequence of Path, optional
-        Labelled files; by default the corpus that ships.
+        Labelled files; by default the corpus that ships. None for no labelled records.
+    history : sequence of Matter, optional
+        A force's past records with their crimes.
+    digests : sequence of str, optional
+        Digests of the extracts that they were read from.
 
     Raises
     ------
     ModelError
         If no recipe has this name.
+    UsageError
+        If a corpus file cannot be read, or no past record has a recorded crime.
     """
     if recipe not in RECIPES:
         raise ModelError(
             f"recipe {known_names(recipe, RECIPES)}", mend="set `recipe` to one of the known names"
         )
-    table = corpus_table(corpus)
+    table = TrainingTable((), "") if corpus is None else corpus_table(corpus)
+    if history or corpus is None:
+        table = with_history(table, history, digests)
     model = RECIPES[recipe](table)
     return registry.register(
         settings.registry_dir,

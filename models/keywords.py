@@ -14,10 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from training_data.build import TrainingTable
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
-from triage.ranking.classifier import Floats
-from triage.ranking.scoring import Bools, Disclosed, Mark
+from triage.ranking.readers import Bools, Floats
+from triage.ranking.scoring import Disclosed, Mark
 from triage.reading.records import Record
 
+#: Least slope of a search's curve, in log-odds a hit.
+_LEAST_SLOPE = 0.01
 _PHRASES = tomllib.loads(files("models").joinpath("keywords.toml").read_text(encoding="utf-8"))
 
 
@@ -44,9 +46,9 @@ class KeywordModel:
         hits = _hits(marks)
         p_any = _curve(self.any_curve, hits.sum(axis=1))
         shares = hits + np.array(self.family_rates)
-        return Disclosed(shares / shares.sum(axis=1, keepdims=True) * p_any[:, None], p_any, marks)
+        return Disclosed(shares / shares.sum(axis=1, keepdims=True) * p_any[:, None], p_any, p_any, marks)
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the probability of an unrecorded crime from what is left of the hits."""
         left = np.where(recorded, 0.0, p_family).sum(axis=1)
         return _curve(self.unrecorded_curve, left)
@@ -124,6 +126,11 @@ def _curve(curve: LogisticRegression, x: Floats) -> Floats:
     return np.asarray(curve.predict_proba(x.reshape(-1, 1))[:, 1])
 
 
+def _rising(curve: LogisticRegression) -> None:
+    """Keep a search a search: what it finds comes first, even where the records say the contrary."""
+    curve.coef_ = np.maximum(curve.coef_, _LEAST_SLOPE)
+
+
 def _fit(table: TrainingTable, find: Callable[[Record], tuple[Mark, ...]]) -> KeywordModel:
     examples = table.examples
     disclosed = np.array([[family in each.disclosed for family in FAMILIES] for each in examples])
@@ -132,8 +139,10 @@ def _fit(table: TrainingTable, find: Callable[[Record], tuple[Mark, ...]]) -> Ke
     marks = tuple(find(each.record) for each in examples)
     rates = disclosed.mean(axis=0) + 1e-3
     any_curve = LogisticRegression().fit(_hits(marks).sum(axis=1).reshape(-1, 1), disclosed.any(axis=1))
+    _rising(any_curve)
     model = KeywordModel(find, any_curve, any_curve, tuple(rates.tolist()), float(missed.mean()))
     found = model.disclose([each.record for each in examples])
     left = np.where(recorded, 0.0, found.p_family).sum(axis=1)
     curve = LogisticRegression().fit(left.reshape(-1, 1), missed)
+    _rising(curve)
     return KeywordModel(find, any_curve, curve, tuple(rates.tolist()), float(missed.mean()))

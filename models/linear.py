@@ -9,15 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training_data.build import Example, TrainingTable
+from training_data.build import TrainingTable
+from training_data.examples import Example
+from triage.language.disclosures import PHRASES, STATUSES
 from triage.language.offences import FAMILIES
-from triage.language.text import Document, read_documents
-from triage.ranking.classifier import DisclosureClassifier, Floats, Labels
-from triage.ranking.scoring import Bools, Disclosed, Mark, UnrecordedLayer
+from triage.language.text import Reading, read_texts
+from triage.ranking.classifier import Disclosure, DisclosureModel, Labels
+from triage.ranking.layers import UnrecordedLayer
+from triage.ranking.readers import Bools, Floats
+from triage.ranking.scoring import Disclosed, Mark
 from triage.reading.records import Record
 
 #: A clause carries the evidence if they share this part of the shorter of the two.
 _OVERLAP = 0.3
+#: In a record of history no clause is marked; in one of so few, each is taken to say what the record says.
+_SHORT_CLAUSES = 3
 #: Marks are kept for this many of a record's likeliest families, this many clauses each.
 _FAMILIES_MARKED, _CLAUSES_MARKED = 6, 2
 _ANSWER = re.compile(r"Q(\d+)=Y")
@@ -25,71 +31,119 @@ _ANSWER = re.compile(r"Q(\d+)=Y")
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """A fitted linear model; see :class:`triage.ranking.classifier.DisclosureClassifier`."""
+    """A fitted linear model; see :class:`triage.ranking.classifier.DisclosureModel`."""
 
-    classifier: DisclosureClassifier
+    classifier: DisclosureModel
     layer: UnrecordedLayer
     learnt_prevalence: float
 
     def disclose(self, records: Sequence[Record]) -> Disclosed:
         """Return what each record discloses, with the clauses and answers that say so."""
-        documents = read_documents(records)
-        found = self.classifier.predict(documents)
-        marks = tuple(
-            _marks(document, found.clause_margins[row], found.p_family[row])
-            for row, document in enumerate(documents)
-        )
-        return Disclosed(found.p_family, found.p_any, marks)
+        reading = read_texts(records, PHRASES)
+        found = self.classifier.predict(reading)
+        return Disclosed(found.p_family, found.p_any, found.p_open, _marks(reading, found))
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the probability of an unrecorded crime, shape (records,), at the learnt prevalence."""
-        return self.layer.predict(p_family, p_any, recorded)
+        return self.layer.predict(p_family, p_any, p_open, recorded)
 
 
 def build(table: TrainingTable) -> LinearModel:
     """Fit the default model to labelled records."""
     examples = table.examples
-    documents = read_documents([example.record for example in examples])
-    labels = Labels(
-        families=_flags([example.disclosed for example in examples]),
-        clauses=tuple(_clause_flags(*pair) for pair in zip(documents, examples, strict=True)),
-        groups=np.array([example.author for example in examples]),
-    )
-    classifier = DisclosureClassifier(n_jobs=2).fit(documents, labels)
+    reading = read_texts([example.record for example in examples], PHRASES)
+    classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples))
     recorded = _flags([example.recorded for example in examples])
     missed = np.array([example.missed for example in examples])
-    layer = UnrecordedLayer().fit(classifier.held_out_p_family_, classifier.held_out_p_any_, recorded, missed)
+    layer = UnrecordedLayer().fit(
+        classifier.held_out_p_family_,
+        classifier.held_out_p_any_,
+        classifier.held_out_p_open_,
+        recorded,
+        missed,
+        np.array([example.weight for example in examples]),
+    )
     return LinearModel(classifier, layer, float(missed.mean()))
+
+
+def labels_of(reading: Reading, examples: Sequence[Example]) -> Labels:
+    """Return what the examples disclose, with their evidence laid over the clauses of their reading."""
+    clauses = np.zeros((len(reading.owners), len(FAMILIES)), dtype=bool)
+    cancelling = np.zeros(len(reading.owners), dtype=bool)
+    families = _flags([example.disclosed for example in examples])
+    marked = np.array([example.marked for example in examples])
+    first = np.searchsorted(reading.owners, np.arange(reading.records + 1))
+    for row, example in enumerate(examples):
+        part = slice(int(first[row]), int(first[row + 1]))
+        for family, evidence in zip(example.disclosed, example.evidence, strict=example.marked):
+            clauses[part, FAMILIES.index(family)] |= _carries(reading, part, example, evidence)
+        for evidence in example.cancels:
+            cancelling[part] |= _carries(reading, part, example, evidence)
+        if not example.marked and part.stop - part.start <= _SHORT_CLAUSES:
+            clauses[part] = families[row]
+            marked[row] = True
+    return Labels(
+        families=families,
+        clauses=clauses,
+        cancelling=cancelling,
+        marked=marked,
+        missed=np.array([example.missed for example in examples]),
+        groups=np.array([example.author for example in examples]),
+        weights=np.array([example.weight for example in examples]),
+    )
 
 
 def _flags(names: Sequence[Sequence[str]]) -> npt.NDArray[np.bool_]:
     return np.array([[family in each for family in FAMILIES] for each in names], dtype=bool)
 
 
-def _clause_flags(document: Document, example: Example) -> npt.NDArray[np.bool_]:
-    """Return which clause carries the evidence of which family, shape (clauses, families)."""
-    flags = np.zeros((len(document.clauses), len(FAMILIES)), dtype=bool)
-    for family, evidence in zip(example.disclosed, example.evidence, strict=True):
-        column = FAMILIES.index(family)
-        answer = _ANSWER.fullmatch(evidence)
-        start = example.record.text.find(evidence)
-        end = start + len(evidence)
-        for row, clause in enumerate(document.clauses):
-            if answer:
-                flags[row, column] |= clause.question == f"q{answer[1]}"
-            elif not clause.question and start >= 0:
-                shared = min(end, clause.end) - max(start, clause.start)
-                flags[row, column] |= shared > _OVERLAP * min(len(evidence), clause.end - clause.start)
-    return flags
+def _carries(reading: Reading, part: slice, example: Example, evidence: str) -> npt.NDArray[np.bool_]:
+    """Return which of a record's clauses carry a piece of evidence, shape (clauses of the record,)."""
+    questions = reading.questions[part]
+    answer = _ANSWER.fullmatch(evidence)
+    if answer:
+        return np.asarray(questions == int(answer[1]))
+    start = example.record.text.find(evidence)
+    if start < 0:
+        return np.zeros(len(questions), dtype=bool)
+    end = start + len(evidence)
+    starts, ends = reading.starts[part], reading.ends[part]
+    shared = np.minimum(end, ends) - np.maximum(start, starts)
+    return np.asarray((questions == 0) & (shared > _OVERLAP * np.minimum(len(evidence), ends - starts)))
 
 
-def _marks(document: Document, margins: Floats, p_family: Floats) -> tuple[Mark, ...]:
-    marks = []
-    for family in np.argsort(-p_family, kind="stable")[:_FAMILIES_MARKED].tolist():
-        for row in np.argsort(-margins[:, family], kind="stable")[:_CLAUSES_MARKED].tolist():
-            clause = document.clauses[row]
-            if not clause.question or clause.words[0].endswith("=y"):
-                marks.append(
-                    Mark(family, float(margins[row, family]), clause.start, clause.end, clause.question)
-                )
-    return tuple(marks)
+def _marks(reading: Reading, found: Disclosure) -> tuple[tuple[Mark, ...], ...]:
+    yes = np.array([word.endswith("=y") for word in reading.types], dtype=bool)
+    says = reading.questions == 0
+    answers = np.flatnonzero(~says[reading.clauses])
+    says[reading.clauses[answers]] = yes[reading.words[answers]]
+    likely = np.argsort(-found.p_family, axis=1, kind="stable")[:, :_FAMILIES_MARKED]
+    stated = found.stated
+    acts = zip(stated.clauses.tolist(), stated.families.tolist(), stated.statuses.tolist(), strict=True)
+    status = {(clause, family): STATUSES[number] for clause, family, number in acts}
+    places = list(
+        zip(reading.starts.tolist(), reading.ends.tolist(), reading.questions.tolist(), strict=True)
+    )
+    marks: list[list[Mark]] = [[] for _ in range(reading.records)]
+    speaking = np.flatnonzero(says)
+    owners = reading.owners[speaking]
+    for family in range(found.p_family.shape[1]):
+        wanted = (likely == family).any(axis=1)
+        rows = speaking[wanted[owners]]
+        margins = found.clauses[rows, family]
+        order = np.lexsort((-margins, reading.owners[rows]))
+        rows, margins = rows[order], margins[order]
+        kept = np.ones(len(rows), dtype=bool)
+        kept[_CLAUSES_MARKED:] = (
+            reading.owners[rows[_CLAUSES_MARKED:]] != reading.owners[rows[:-_CLAUSES_MARKED]]
+        )
+        for clause, margin in zip(rows[kept].tolist(), margins[kept].tolist(), strict=True):
+            start, end, number = places[clause]
+            question = f"q{number}" if number else ""
+            marks[reading.owners[clause]].append(
+                Mark(family, margin, start, end, question, status.get((clause, family), ""))
+            )
+    for clause in np.flatnonzero((found.cancelling > 0) & (reading.questions == 0)).tolist():
+        start, end, _ = places[clause]
+        marks[reading.owners[clause]].append(Mark(-1, float(found.cancelling[clause]), start, end))
+    return tuple(map(tuple, marks))

@@ -1,21 +1,31 @@
-"""Disclosed minus recorded: order, ties, evidence and the prevalence that scores assume."""
+"""Disclosed minus recorded: order, ties, batches, evidence and the prevalence that scores assume."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from models import RECIPES
 from tests.conftest import CANARY
+from training_data.build import corpus_table
+from triage.desk.score_file import evidence_json
+from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES
 from triage.learning import registry
-from triage.ranking.classifier import shift_prevalence
+from triage.ranking import scoring
+from triage.ranking.layers import logit, shift_prevalence
+from triage.ranking.marks import Mark, Marks, lowering, shown
 from triage.ranking.scoring import (
+    LOWERS,
+    OPEN,
     Ranker,
     RecordScore,
     keep_probabilities,
@@ -59,17 +69,89 @@ def test_every_recipe_gives_probabilities_and_a_total_order(model: Ranker) -> No
     matters = [matter(f"A{n}", STRANGLED if n % 3 == 0 else DULL) for n in range(9)]
     scores = score_matters(model, matters, settings=SETTINGS)
     assert len(scores) == 9
-    assert all(0 <= p <= 1 for each in scores for p in (each.score_01, each.p_any, *each.p_family))
+    for each in scores:
+        assert all(0 <= p <= 1 for p in (each.score_01, each.p_any, each.p_open, *each.p_family))
     keys = [(-each.score_01, each.tiebreak) for each in scores]
     assert keys == sorted(keys)
     assert len(set(keys)) == 9
 
 
-def test_order_of_input_never_matters(linear: Ranker) -> None:
-    matters = [matter(f"A{n}", f"{STRANGLED} {n}" if n % 2 else f"{DULL} {n}") for n in range(30)]
-    assert score_matters(linear, matters, settings=SETTINGS) == score_matters(
-        linear, matters[::-1], settings=SETTINGS
+@pytest.fixture(scope="module")
+def of_the_corpus() -> tuple[Matter, ...]:
+    """Matters of the corpus, with what is recorded for them, and one without a narrative."""
+    matters = [
+        Matter(
+            each.record.record_ref,
+            (replace(each.record, opened_at=AT, closed_at=AT),),
+            tuple(Crime(f"C{n}", each.record.record_ref, AT, name) for n, name in enumerate(each.recorded)),
+        )
+        for each in corpus_table().examples[::17]
+    ]
+    return (*matters, matter("EMPTY", ""))
+
+
+def test_order_of_input_never_matters(model: Ranker, of_the_corpus: Sequence[Matter]) -> None:
+    assert score_matters(model, of_the_corpus, settings=SETTINGS) == score_matters(
+        model, of_the_corpus[::-1], settings=SETTINGS
     )
+
+
+@pytest.mark.parametrize("batch", [2, 7, 50, 10_000])
+def test_scores_are_the_same_whatever_the_batch(
+    monkeypatch: pytest.MonkeyPatch, model: Ranker, of_the_corpus: Sequence[Matter], batch: int
+) -> None:
+    """All of a score, to the last of its nine decimals."""
+    before = score_matters(model, of_the_corpus, settings=SETTINGS)
+    assert len(before) == len(of_the_corpus)
+    monkeypatch.setattr(scoring, "_BATCH", batch)
+    assert score_matters(model, of_the_corpus, settings=SETTINGS) == before
+
+
+def test_evidence_lies_within_its_text_or_is_an_answer(
+    model: Ranker, of_the_corpus: Sequence[Matter]
+) -> None:
+    texts = {each.root: each.lead for each in of_the_corpus}
+    for each in score_matters(model, of_the_corpus, settings=SETTINGS):
+        record = texts[each.record_ref]
+        speaking = [place for place in each.evidence if place.family]
+        places = [(place.start, place.end, place.question) for place in each.evidence]
+        assert len(set(places)) == len(places)
+        assert len(speaking) <= 5
+        assert {place.family for place in speaking} <= set(each.unrecorded_families)
+        assert tuple(speaking) == each.evidence[: len(speaking)]
+        for place in each.evidence:
+            if place.question:
+                assert record.answers[int(place.question.removeprefix("q"))] == "Y"
+                assert place.start is place.end is None
+            else:
+                assert place.start is not None
+                assert place.end is not None
+                assert 0 <= place.start < place.end <= len(record.text)
+                assert record.text[place.start : place.end].strip()
+
+
+def test_what_lowered_a_score_is_named_without_a_family_and_not_in_the_file(
+    linear: Ranker, of_the_corpus: Sequence[Matter]
+) -> None:
+    scores = score_matters(linear, of_the_corpus, settings=SETTINGS)
+    lowering = [place for each in scores for place in each.evidence if place.status == LOWERS]
+    assert len(lowering) > 5
+    assert {place.family for place in lowering} == {""}
+    assert LOWERS not in STATUSES
+    for each in scores:
+        assert len([place for place in each.evidence if not place.family]) <= 2
+        assert all(place.status == LOWERS for place in each.evidence if not place.family)
+        assert evidence_json(each.evidence) == evidence_json([p for p in each.evidence if p.family])
+        assert "lowers" not in evidence_json(each.evidence)
+
+
+def test_evidence_says_how_the_text_speaks_of_an_act(linear: Ranker) -> None:
+    denied = f"SUSPECT DENIES THAT HE GRABBED HER BY THE THROAT AND SHE COULDNT BREATHE. {CANARY}."
+    scores = score(linear, [matter("A1", STRANGLED), matter("A2", denied), matter("A3", DULL)])
+    assert scores["A1"].evidence[0].status == "asserted"
+    assert scores["A2"].evidence[0].status == "denied_by_suspect"
+    known = {"", LOWERS, *STATUSES}
+    assert {place.status for each in scores.values() for place in each.evidence} <= known
 
 
 def test_a_disclosure_goes_before_a_dull_log_and_says_where(linear: Ranker) -> None:
@@ -91,18 +173,24 @@ def test_a_recorded_crime_is_taken_away(linear: Ranker) -> None:
     )
     assert scores["A2"].score_01 < scores["A1"].score_01
     assert "non_fatal_strangulation" not in scores["A2"].unrecorded_families
+    assert not any(place.family == "non_fatal_strangulation" for place in scores["A2"].evidence)
     assert scores["A3"].score_01 == scores["A1"].score_01
 
 
 def test_a_yes_on_the_form_is_evidence(linear: Ranker) -> None:
     answers = {18: "Y", 16: "N"}
-    [only] = score(linear, [matter("A1", "", form_version="dash-police-27", answers=answers)]).values()
+    form = matter("A1", "", form_version="dash-police-27", answers=answers)
+    only = score(linear, [form, matter("A2", DULL)])["A1"]
     assert [each.question for each in only.evidence] == ["q18"]
+    assert only.unrecorded_families[0] == "non_fatal_strangulation"
 
 
 def test_an_empty_record_has_a_score_and_no_evidence(model: Ranker) -> None:
-    [only] = score(model, [matter("A1", "")]).values()
-    assert only.evidence == ()
+    assert score(model, [matter("A1", ""), matter("A2", DULL)])["A1"].evidence == ()
+
+
+def test_records_that_are_all_empty_have_scores(linear: Ranker) -> None:
+    assert score(linear, [matter("A1", ""), matter("A2", " ")])["A1"].evidence == ()
 
 
 def test_scores_move_with_the_prevalence_they_assume(linear: Ranker) -> None:
@@ -119,21 +207,109 @@ def test_shift_prevalence_is_undone_by_its_reverse() -> None:
     assert shift_prevalence(shift_prevalence(p, 0.4, 0.05), 0.05, 0.4) == pytest.approx(p)
 
 
-def test_rescoring_without_news_keeps_score_and_families(linear: Ranker) -> None:
-    for crimes in ((), ("105/01",)):
-        [before] = score(linear, [matter("A1", STRANGLED, *crimes)]).values()
+def test_rescoring_without_news_keeps_score_and_families(model: Ranker) -> None:
+    for crimes in ((), ("105/01",), ("8/77",)):
+        [before] = score(model, [matter("A1", STRANGLED, *crimes)]).values()
         rows = matter("A1", "", *crimes).crimes
-        again, families = rescore(linear, keep_probabilities(before), rows, SETTINGS)
+        again, families = rescore(model, keep_probabilities(before), rows, SETTINGS, AT.date())
         assert again == pytest.approx(before.score_01, rel=1e-4)
         assert families == before.unrecorded_families
 
 
+def test_rescoring_against_a_new_crime_is_scoring_with_it(linear: Ranker) -> None:
+    [before] = score(linear, [matter("A1", STRANGLED)]).values()
+    [after] = score(linear, [matter("A1", STRANGLED, "8/77")]).values()
+    rows = matter("A1", "", "8/77").crimes
+    again, families = rescore(linear, keep_probabilities(before), rows, SETTINGS, AT.date())
+    assert again == pytest.approx(after.score_01, rel=1e-4)
+    assert again < before.score_01
+    assert families == after.unrecorded_families
+
+
+def test_an_item_of_an_earlier_version_is_rescored(linear: Ranker) -> None:
+    [before] = score(linear, [matter("A1", STRANGLED)]).values()
+    kept = keep_probabilities(before)
+    del kept[OPEN]
+    again, families = rescore(linear, kept, (), SETTINGS, AT.date())
+    assert 0 < again < 1
+    assert families == before.unrecorded_families
+
+
+def named(crimes: Sequence[Crime], on: date) -> set[str]:
+    mask = recorded_mask(crimes, on)
+    return {name for name, hit in zip(FAMILIES, mask, strict=True) if hit}
+
+
+PLACES = st.tuples(st.integers(0, 3), st.integers(5, 8), st.sampled_from(["", "q2", "q10", "q18"]))
+MARKS = st.builds(
+    lambda family, margin, place: Mark(family, margin, *(place if not place[2] else (0, 0, place[2]))),
+    st.integers(-1, 4),
+    st.sampled_from([-1.0, 0.0, 0.5, 2.0]),
+    PLACES,
+)
+
+
+@hypothesis_settings(deadline=None, derandomize=True)
+@given(st.lists(st.lists(MARKS, max_size=14), min_size=1, max_size=4), st.sets(st.integers(0, 4)), st.data())
+def test_evidence_is_the_strongest_places_each_once(
+    found: list[list[Mark]], named: set[int], data: st.DataObject
+) -> None:
+    """Worked out for all records at once, it is what one gets mark by mark."""
+    chances = st.lists(st.sampled_from([0.1, 0.5, 0.9]), min_size=15, max_size=15)
+    p = np.array([data.draw(chances) for _ in found])
+    flags = np.array([[family in named for family in range(15)]] * len(found))
+    marks = Marks.of(found)
+    best = shown(marks, p, flags)
+    against = lowering(marks, best)
+    for row, mine in enumerate(found):
+        fitting = sorted(
+            (mark for mark in mine if mark.family in named),
+            key=lambda mark: (
+                -(mark.margin + logit(p[row])[mark.family]),
+                mark.start,
+                mark.question,
+                mark.family,
+            ),
+        )
+        places = list(dict.fromkeys((mark.start, mark.end, mark.question) for mark in fitting))[:5]
+        assert places_of(best, row) == places
+        speaking = sorted(
+            (mark for mark in mine if mark.family < 0), key=lambda mark: (-mark.margin, mark.start)
+        )
+        rest = [(mark.start, mark.end, mark.question) for mark in speaking]
+        assert places_of(against, row) == [place for place in rest if place not in places][:2]
+
+
+def places_of(marks: Marks, row: int) -> list[tuple[int, int, str]]:
+    kept = marks.rows(marks.owners == row)
+    return [
+        (start, end, f"q{question}" if question else "")
+        for start, end, question in zip(
+            kept.starts.tolist(), kept.ends.tolist(), kept.questions.tolist(), strict=True
+        )
+    ]
+
+
 def test_covered_families_count_as_recorded() -> None:
     crime = Crime("C1", "A1", AT, "034/01")
-    mask = recorded_mask([crime])
-    assert {name for name, hit in zip(FAMILIES, mask, strict=True) if hit} == {"robbery", "theft"}
-    assert not recorded_mask([replace(crime, status="transferred")]).any()
-    assert not recorded_mask([replace(crime, offence_code="999/99")]).any()
+    assert named([crime], AT.date()) == {"robbery", "theft"}
+    for other in ({"status": "transferred"}, {"status": "cancelled"}, {"offence_code": "999/99"}):
+        assert named([replace(crime, **other)], AT.date()) == set()
+    assert named([replace(crime, offence_code="N100")], AT.date()) == set()
+    assert recorded_mask([], AT.date()).tolist() == [False] * len(FAMILIES)
+
+
+def test_coverage_is_that_of_the_day_of_the_report() -> None:
+    crime = Crime("C1", "A1", AT, "8/6")
+    assert named([crime], date(2022, 6, 6)) == {"violence_with_injury", "non_fatal_strangulation"}
+    assert named([crime], date(2022, 6, 7)) == {"violence_with_injury"}
+
+
+def test_an_assault_recorded_before_2022_accounts_for_a_strangulation(linear: Ranker) -> None:
+    now = matter("A1", STRANGLED, "8/6")
+    before = replace(now, records=(replace(now.lead, opened_at=datetime(2020, 1, 1, tzinfo=UTC)),))
+    assert "non_fatal_strangulation" in score(linear, [now])["A1"].unrecorded_families
+    assert "non_fatal_strangulation" not in score(linear, [before])["A1"].unrecorded_families
 
 
 @dataclass(frozen=True)

@@ -4,37 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
-from triage.language.features import Counts, GramCounter, GramWeights
-from triage.language.text import Document
+from triage.language.disclosures import Stated, find
+from triage.language.features import KINDS, Units, Vocabulary
+from triage.language.text import Reading
+from triage.ranking.layers import BlendedLayer, logit, noisy_or
+from triage.ranking.readers import Bools, Floats, TypeTable, UnitReader
+from triage.ranking.signals import Signals, gather
 
-Floats = npt.NDArray[np.float64]
-_FLOOR = -6.0  # margin of a record without a single clause
-#: A hundred times the default: the order is the same, the fit three times as fast.
-_TOLERANCE = 1e-2
+#: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
+_FOLDS_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a text discloses, as the corpus marks it.
+    """What the records of a reading disclose, and where.
 
-    ``families`` is boolean of shape (records, families); ``clauses`` holds, per record, a boolean array of
-    shape (clauses, families) that marks the clauses carrying the evidence; ``groups`` of shape (records,)
-    names each record's author, so that what is weighed was never learnt from the same author.
+    ``families`` is boolean of shape (records, families); ``clauses`` of shape (clauses, families) marks the
+    clauses that carry the evidence, ``cancelling`` of shape (clauses,) those whose fact takes an apparent
+    offence away; ``marked`` of shape (records,) says whose clauses were marked at all and ``missed`` which
+    disclose a crime that nobody recorded. ``groups`` of shape
+    (records,) names who wrote each: what is weighed was never learnt from the same group. ``weights`` of
+    shape (records,) says how much each record counts.
     """
 
-    families: npt.NDArray[np.bool_]
-    clauses: tuple[npt.NDArray[np.bool_], ...]
+    families: Bools
+    clauses: Bools
+    cancelling: Bools
+    marked: Bools
+    missed: Bools
     groups: npt.NDArray[np.str_]
+    weights: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,198 +47,173 @@ class Disclosure:
     """What records disclose.
 
     ``p_family`` has shape (records, families) and ``p_any`` shape (records,): probabilities that a family, or
-    any family, is disclosed; ``clause_margins`` holds per record an array of shape (clauses, families).
+    any family, is disclosed; ``p_open`` of shape (records,) that the text, whatever the crime table holds, is
+    one of a crime nobody recorded. ``clauses`` of shape (clauses, families) and ``cancelling`` of shape
+    (clauses,) are the margins of the reading's clauses; ``stated`` are the acts found by phrase.
     """
 
     p_family: Floats
     p_any: Floats
-    clause_margins: tuple[Floats, ...]
+    p_open: Floats
+    clauses: Floats
+    cancelling: Floats
+    stated: Stated
 
 
-@dataclass(frozen=True, slots=True)
-class _Margins:
-    whole: Floats
-    best: Floats
-    total: Floats
-    clauses: tuple[Floats, ...]
-
-
-class DisclosureClassifier(BaseEstimator):  # type: ignore[misc]
+class DisclosureModel:
     """Probability that each family is disclosed, from the record and from its clauses.
 
-    Two linear readers score every family and "any family": one reads the whole record, one each clause.
-    A logistic layer, fitted on scores of authors that the readers had not seen (stacking), weighs the
-    record against its best clause and the sum over its clauses, and calibrates.
+    Linear readers score every family, "any family" and "only apparent": one reads the whole record, one each
+    clause. Logistic layers, fitted on scores of groups that the readers had not seen (stacking), weigh
+    the record against its best clause, the sum over its clauses, and the clauses that take an offence away.
 
     Parameters
     ----------
     record_C, clause_C : float
         Inverse regularisation of the two readers.
+    kinds : sequence of str
+        Kinds of features, of :data:`triage.language.features.KINDS`.
     n_jobs : int or None
         Processes used while fitting.
 
-    Source: sentence-level relevance feedback, Zhang et al. 2018; stacked generalisation,
-    Wolpert 1992; linear SVM on TF-IDF, ASReview ELAS u4.
+    Source: sentence-level relevance feedback, Zhang et al. 2018; stacked generalisation, Wolpert 1992.
     """
 
-    def __init__(self, record_C: float = 0.3, clause_C: float = 0.1, n_jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        record_C: float = 0.3,
+        clause_C: float = 0.1,
+        kinds: Sequence[str] = KINDS,
+        n_jobs: int | None = None,
+    ) -> None:
         self.record_C = record_C
         self.clause_C = clause_C
+        self.kinds = tuple(kinds)
         self.n_jobs = n_jobs
 
-    def fit(self, X: Sequence[Document], y: Labels) -> Self:
-        """Fit the readers on all records and the logistic layer on scores across authors.
-
-        Parameters
-        ----------
-        X : sequence of Document
-            The records, tokenised.
-        y : Labels
-            What each discloses, where, and by whom it was written.
-        """
-        self.counter_ = GramCounter().fit(X)
-        counts = self.counter_.count(X)
-        groups = sorted(set(y.groups.tolist()))
+    def fit(self, reading: Reading, y: Labels) -> Self:
+        """Fit the readers on all records and the layers on scores across groups."""
+        self.vocabulary_ = Vocabulary().fit(reading)
+        material = _Material(
+            reading,
+            self.vocabulary_.records(reading),
+            self.vocabulary_.clauses(reading),
+            self.vocabulary_.known(reading.types),
+            self.vocabulary_.spelling(reading.types),
+            y,
+        )
+        columns = y.families.shape[1] + 2
+        whole, clauses = np.zeros((reading.records, columns)), np.zeros((len(reading.owners), columns))
+        folds = fold_numbers(y.groups)
         held_out = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_held_out)(self._reader(), counts, y, y.groups == group) for group in groups
+            delayed(_score_held_out)(self, material, folds == fold) for fold in range(folds.max() + 1)
         )
-        shape = (len(X), y.families.shape[1] + 1)
-        whole, best, total = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        for group, margins in zip(groups, held_out, strict=True):
-            rows = y.groups == group
-            whole[rows], best[rows], total[rows] = margins.whole, margins.best, margins.total
-        across = _Margins(whole, best, total, ())
-        self.family_layer_ = LogisticRegression(C=1.0, max_iter=1000).fit(
-            _family_inputs(across), y.families.ravel()
+        for fold, margins in enumerate(held_out):
+            whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
+        self._fit_layers(gather(reading, find(reading), whole, clauses), y)
+        self.record_reader_, self.clause_reader_ = self.fit_readers(
+            material, np.ones(reading.records, dtype=bool)
         )
-        #: Probabilities of authors unseen by the readers, for whoever fits a further layer.
+        return self
+
+    def fit_readers(self, material: _Material, rows: Bools) -> tuple[UnitReader, UnitReader]:
+        """Return readers of record and clause, fitted on some of the records."""
+        y = material.labels
+        apparent = np.zeros(material.reading.records, dtype=bool)
+        apparent[material.reading.owners[y.cancelling]] = True
+        apparent &= ~y.families.any(axis=1)
+        clauses = (rows & y.marked)[material.reading.owners]
+        record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
+            material.records.rows(rows),
+            material.known,
+            material.spelt,
+            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows],
+            y.weights[rows],
+        )
+        clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
+            material.clauses.rows(clauses),
+            material.known,
+            material.spelt,
+            np.column_stack([y.clauses, y.clauses.any(axis=1), y.cancelling])[clauses],
+        )
+        return record_reader, clause_reader
+
+    def _fit_layers(self, across: Signals, y: Labels) -> None:
+        weights = np.repeat(y.weights, y.families.shape[1])
+        self.family_layer_ = BlendedLayer().fit(across.by_family(), y.families.ravel(), weights)
+        #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
         self.held_out_p_family_ = self._p_family(across)
-        self.any_layer_ = LogisticRegression(C=1.0, max_iter=1000).fit(
-            _any_inputs(across, self.held_out_p_family_), y.families.any(axis=1)
-        )
-        self.held_out_p_any_ = self._p_any(across, self.held_out_p_family_)
-        self.reader_ = self._reader().fit(counts, y)
-        return self
+        inputs = _any_inputs(across, self.held_out_p_family_)
+        self.any_layer_ = BlendedLayer().fit(inputs, np.asarray(y.families.any(axis=1)), y.weights)
+        self.open_layer_ = BlendedLayer().fit(inputs, y.missed, y.weights)
+        self.held_out_p_any_ = self.any_layer_.predict(inputs)
+        self.held_out_p_open_ = self.open_layer_.predict(inputs)
 
-    def predict(self, X: Sequence[Document]) -> Disclosure:
-        """Return what each record discloses."""
-        margins = self.reader_.margins(self.counter_.count(X))
-        p_family = self._p_family(margins)
+    def predict(self, reading: Reading) -> Disclosure:
+        """Return what each record of a reading, made with the phrases of ``disclosures``, discloses."""
+        if not hasattr(self, "_table"):
+            self._table = TypeTable(self.vocabulary_, (self.record_reader_, self.clause_reader_))
+        vectors = self._table.of(reading)
+        whole = self.record_reader_.margins(self.vocabulary_.records(reading), vectors[0])
+        clauses = self.clause_reader_.margins(self.vocabulary_.clauses(reading), vectors[1])
+        stated = find(reading)
+        signals = gather(reading, stated, whole, clauses)
+        p_family = self._p_family(signals)
+        inputs = _any_inputs(signals, p_family)
         return Disclosure(
-            p_family, self._p_any(margins, p_family), tuple(each[:, :-1] for each in margins.clauses)
+            p_family,
+            self.any_layer_.predict(inputs),
+            self.open_layer_.predict(inputs),
+            clauses[:, : p_family.shape[1]],
+            clauses[:, -1],
+            stated,
         )
 
-    def _reader(self) -> _Reader:
-        return _Reader(self.counter_.is_characters, self.record_C, self.clause_C)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_table"}
 
-    def _p_family(self, margins: _Margins) -> Floats:
-        flat = self.family_layer_.predict_proba(_family_inputs(margins))[:, 1]
-        return np.asarray(flat.reshape(len(margins.whole), -1))
-
-    def _p_any(self, margins: _Margins, p_family: Floats) -> Floats:
-        return np.asarray(self.any_layer_.predict_proba(_any_inputs(margins, p_family))[:, 1])
+    def _p_family(self, signals: Signals) -> Floats:
+        flat = self.family_layer_.predict(signals.by_family())
+        return flat.reshape(len(signals.records), -1)
 
 
-class _Reader:
-    """Linear margins of every family and of "any family", for whole records and for clauses."""
-
-    def __init__(self, is_characters: npt.NDArray[np.bool_], record_C: float, clause_C: float) -> None:
-        self.is_characters = is_characters
-        self.record_C = record_C
-        self.clause_C = clause_C
-
-    def fit(self, counts: Counts, y: Labels) -> Self:
-        """Fit both readers; one linear SVM a family each."""
-        whole = counts.by_record()
-        marked = np.vstack([np.zeros((0, y.families.shape[1]), dtype=bool), *y.clauses])
-        self.record_grams_ = GramWeights().fit(whole, self.is_characters)
-        self.clause_grams_ = GramWeights().fit(counts.clauses, self.is_characters)
-        self.record_line_ = _fit_columns(
-            self.record_grams_.transform(whole), _with_any(y.families), self.record_C
-        )
-        self.clause_line_ = _fit_columns(
-            self.clause_grams_.transform(counts.clauses), _with_any(marked), self.clause_C
-        )
-        return self
-
-    def margins(self, counts: Counts) -> _Margins:
-        """Return the margins of records and clauses; a record without clauses has the floor."""
-        weights, bias = self.record_line_
-        whole = self.record_grams_.transform(counts.by_record()) @ weights + bias
-        weights, bias = self.clause_line_
-        flat = self.clause_grams_.transform(counts.clauses) @ weights + bias
-        best, total = np.full(whole.shape, _FLOOR), np.zeros(whole.shape)
-        np.maximum.at(best, counts.owners, flat)
-        np.add.at(total, counts.owners, np.logaddexp(0.0, flat))
-        ends = np.cumsum(np.bincount(counts.owners, minlength=counts.records))[:-1]
-        return _Margins(whole, best, total, tuple(np.split(flat, ends)))
+def _any_inputs(signals: Signals, p_family: Floats) -> Floats:
+    return np.column_stack([signals.records, logit(noisy_or(p_family)), logit(p_family.max(axis=1))])
 
 
-def _score_held_out(reader: _Reader, counts: Counts, y: Labels, held: npt.NDArray[np.bool_]) -> _Margins:
-    seen = ~held
-    part = Labels(y.families[seen], tuple(compress(y.clauses, seen)), y.groups[seen])
-    return reader.fit(counts.of(seen), part).margins(counts.of(held))
+@dataclass(frozen=True, slots=True)
+class _Material:
+    reading: Reading
+    records: Units
+    clauses: Units
+    known: Any
+    spelt: Any
+    labels: Labels
 
 
-def _with_any(families: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return np.column_stack([families, families.any(axis=1)])
+def fold_numbers(groups: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
+    """Return which fold each record is held out in; a group is never split, and folds are of like size.
+
+    >>> fold_numbers(np.array(["b", "a", "b"])).tolist()
+    [0, 1, 0]
+    """
+    names, numbers, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    fold_of = np.zeros(len(names), dtype=np.int64)
+    sizes = np.zeros(min(_FOLDS_MOST, len(names)), dtype=np.int64)
+    for group in np.argsort(-counts, kind="stable").tolist():
+        fold_of[group] = int(sizes.argmin())
+        sizes[fold_of[group]] += counts[group]
+    return fold_of[numbers.ravel()]
 
 
-def _fit_columns(X: Any, y: npt.NDArray[np.bool_], C: float) -> tuple[Floats, Floats]:
-    """Fit one linear SVM a column; weights of shape (n-grams, columns), bias of shape (columns,)."""
-    weights, bias = np.zeros((X.shape[1], y.shape[1])), np.full(y.shape[1], _FLOOR)
-    for column in range(y.shape[1]):
-        if y[:, column].any() and not y[:, column].all():
-            reader = LinearSVC(C=C, class_weight="balanced", tol=_TOLERANCE, random_state=0).fit(
-                X, y[:, column]
-            )
-            weights[:, column], bias[column] = reader.coef_[0], reader.intercept_[0]
-    return weights, bias
-
-
-def _family_inputs(margins: _Margins) -> Floats:
-    """Return the logistic layer's inputs, of shape (records x families, 5)."""
-    families = margins.whole.shape[1] - 1
-    return np.stack(
-        [
-            margins.whole[:, :-1],
-            margins.best[:, :-1],
-            margins.total[:, :-1],
-            np.repeat(margins.whole[:, -1:], families, axis=1),
-            np.repeat(margins.best[:, -1:], families, axis=1),
-        ],
-        axis=2,
-    ).reshape(-1, 5)
-
-
-def _any_inputs(margins: _Margins, p_family: Floats) -> Floats:
-    return np.column_stack(
-        [margins.whole[:, -1], margins.best[:, -1], margins.total[:, -1], logit(noisy_or(p_family))]
+def _score_held_out(model: DisclosureModel, material: _Material, held: Bools) -> tuple[Floats, Floats]:
+    record_reader, clause_reader = model.fit_readers(material, ~held)
+    return (
+        record_reader.margins(
+            material.records.rows(held), record_reader.type_vectors(material.known, material.spelt)
+        ),
+        clause_reader.margins(
+            material.clauses.rows(held[material.reading.owners]),
+            clause_reader.type_vectors(material.known, material.spelt),
+        ),
     )
-
-
-def noisy_or(p: Floats) -> Floats:
-    """Return the probability of at least one of independent events, shape (records,) of (records, events).
-
-    >>> noisy_or(np.array([[0.5, 0.5]])).tolist()
-    [0.75]
-    """
-    return np.asarray(-np.expm1(np.log1p(-np.minimum(p, 1 - 1e-9)).sum(axis=1)))
-
-
-def logit(p: Floats) -> Floats:
-    """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
-    held = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(held) - np.log1p(-held))
-
-
-def shift_prevalence(p: Floats, learnt: float, stated: float) -> Floats:
-    """Return probabilities learnt at one prevalence as they are at another.
-
-    Source: prior correction of the intercept, King & Zeng 2001.
-
-    >>> round(float(shift_prevalence(np.array([0.5]), 0.5, 0.05)[0]), 9)
-    0.05
-    """
-    moved = logit(p) + (np.log(stated) - np.log1p(-stated)) - (np.log(learnt) - np.log1p(-learnt))
-    return np.asarray(1.0 / (1.0 + np.exp(-moved)))

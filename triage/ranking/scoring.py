@@ -3,59 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from datetime import date
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 
 from triage.language.coverage import covered_families
+from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES, family_of
-from triage.ranking.classifier import Floats, logit, noisy_or, shift_prevalence
+from triage.ranking.layers import shift_prevalence
+from triage.ranking.marks import NO_STATUS, Ints, Mark, Marks, lowering, shown
+from triage.ranking.readers import Bools, Floats
 from triage.reading.linking import Matter
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
 
-Bools = npt.NDArray[np.bool_]
+__all__ = [
+    "LOWERS",
+    "Disclosed",
+    "Evidence",
+    "Mark",
+    "Marks",
+    "Ranker",
+    "RecordScore",
+    "Scores",
+    "keep_probabilities",
+    "recorded_mask",
+    "recorded_masks",
+    "rescore",
+    "score_matters",
+    "score_records",
+    "tiebreak",
+    "weigh",
+]
 #: Name under which an item keeps the probability that any family is disclosed, beside the families' own.
 ANY = "any"
+#: The same for the probability that the text is one of a crime nobody recorded, whatever the crimes hold.
+OPEN = "open"
 #: A family is named beside the likeliest one from this probability on, as learnt, at most `_NAMED_MOST`.
 _NAMED_FROM, _NAMED_MOST = 0.2, 4
-_EVIDENCE_MOST = 5
+#: Status of evidence that speaks against a disclosure.
+LOWERS = "lowers"
 _BATCH = 500
+#: Decimals of probabilities; the last bits of a product depend on how many records are scored at once.
+DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a record says so: character offsets into its text, or a question of its form, best first."""
+    """Where a record says so: character offsets into its text, or a question of its form, best first.
+
+    ``status``, of :data:`triage.language.disclosures.STATUSES`, is what the text says of an act named there,
+    empty where no phrase names one; :data:`LOWERS` for a place that lowered the score, which has no family.
+    """
 
     family: str
     start: int | None = None
     end: int | None = None
     question: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in one record that speaks for a family; ``margin`` orders places, the larger the stronger."""
-
-    family: int
-    margin: float
-    start: int
-    end: int
-    question: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """What records disclose: ``p_family`` (records, families), ``p_any`` (records,), marks per record."""
+    """What records disclose, with the places that say so.
+
+    ``p_family`` of shape (records, families) and ``p_any`` of shape (records,) are probabilities that a
+    family, or any, is disclosed; ``p_open`` of shape (records,) that the text is one of a crime nobody
+    recorded.
+    """
 
     p_family: Floats
     p_any: Floats
-    marks: tuple[tuple[Mark, ...], ...]
+    p_open: Floats
+    marks: Marks | tuple[tuple[Mark, ...], ...]
 
 
 class Ranker(Protocol):
@@ -70,7 +94,7 @@ class Ranker(Protocol):
         """Return what each record discloses."""
         ...
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the probability of an unrecorded crime, shape (records,), at the learnt prevalence."""
         ...
 
@@ -80,7 +104,8 @@ class RecordScore:
     """One record's score; ``p_family`` follows the order of ``triage.language.offences.FAMILIES``.
 
     ``score_01`` is a calibrated probability of at least one unrecorded crime at the stated prevalence;
-    ``p_any`` the probability that anything is disclosed; ``tiebreak`` a hash of the reference that orders
+    ``p_any`` the probability that anything is disclosed and ``p_open`` that the text is one of a crime nobody
+    recorded; ``tiebreak`` a hash of the reference that orders
     equal scores; ``unrecorded_families`` are likeliest first.
     """
 
@@ -89,47 +114,110 @@ class RecordScore:
     score_01: float
     p_family: tuple[float, ...]
     p_any: float
+    p_open: float
     unrecorded_families: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     tiebreak: str
 
 
-class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
-    """Weighs what is disclosed against what is recorded, as a calibrated probability.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of several records as arrays, in the order of their ``keys`` (table and reference).
 
-    A record whose disclosed family is recorded seldom holds another crime, however strongly it speaks of
-    one: so "something is recorded" is an input beside the probabilities of the families that are not.
+    ``score_01``, ``p_any`` and ``p_open`` have shape (records,) and ``p_family`` shape (records, families),
+    as in :class:`RecordScore`; ``families`` of shape (records, 4) are the numbers of the families named,
+    likeliest first, -1 where there are fewer. ``shown`` are the places of the evidence, best first, and
+    ``against`` all that speak against any family.
     """
 
-    def fit(self, p_family: Floats, p_any: Floats, recorded: Bools, y: Bools) -> Self:
-        """Fit on probabilities of records that their model had not seen; ``y`` of shape (records,)."""
-        self.layer_ = LogisticRegression(C=1.0, max_iter=1000).fit(_inputs(p_family, p_any, recorded), y)
-        return self
+    keys: Sequence[tuple[str, str]]
+    score_01: Floats
+    p_family: Floats
+    p_any: Floats
+    p_open: Floats
+    families: Ints
+    shown: Marks
+    against: Marks
 
-    def predict(self, p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
-        """Return the probability of an unrecorded crime, shape (records,)."""
-        return np.asarray(self.layer_.predict_proba(_inputs(p_family, p_any, recorded))[:, 1])
+    def by_record(self) -> list[RecordScore]:
+        """Return the score of each record."""
+        evidence: list[list[Evidence]] = [[] for _ in self.keys]
+        for marks in (self.shown, lowering(self.against, self.shown)):
+            for owner, family, start, end, question, status in zip(
+                marks.owners.tolist(),
+                marks.families.tolist(),
+                marks.starts.tolist(),
+                marks.ends.tolist(),
+                marks.questions.tolist(),
+                marks.statuses.tolist(),
+                strict=True,
+            ):
+                name = FAMILIES[family] if family >= 0 else ""
+                says = LOWERS if family < 0 else "" if status == NO_STATUS else STATUSES[status]
+                evidence[owner].append(
+                    Evidence(name, question=f"q{question}", status=says)
+                    if question
+                    else Evidence(name, start, end, status=says)
+                )
+        return [
+            RecordScore(
+                source,
+                reference,
+                score,
+                tuple(p_family),
+                p_any,
+                p_open,
+                _names(families),
+                tuple(places),
+                tiebreak(source, reference),
+            )
+            for (source, reference), score, p_family, p_any, p_open, families, places in zip(
+                self.keys,
+                self.score_01.tolist(),
+                self.p_family.tolist(),
+                self.p_any.tolist(),
+                self.p_open.tolist(),
+                self.families.tolist(),
+                evidence,
+                strict=True,
+            )
+        ]
 
 
-def _inputs(p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
-    left = np.where(recorded, 0.0, p_family)
-    something = recorded.any(axis=1).astype(float)
-    disclosed = logit(p_any)
-    return np.column_stack(
-        [logit(noisy_or(left)), logit(left.max(axis=1)), disclosed, something, something * disclosed]
-    )
+def _names(families: Sequence[int]) -> tuple[str, ...]:
+    return tuple(FAMILIES[family] for family in families if family >= 0)
 
 
-def recorded_mask(crimes: Iterable[Crime]) -> Bools:
-    """Return which families are recorded or covered by a recorded crime, shape (families,).
+def recorded_mask(crimes: Iterable[Crime], on: date) -> Bools:
+    """Return which families are recorded or covered by a recorded crime on a day, shape (families,).
 
     Crimes that were cancelled or transferred, and codes that no family knows, cover nothing.
     """
-    names = {
-        family for crime in crimes if crime.status == "recorded" and (family := family_of(crime.offence_code))
-    }
-    covered = covered_families(names)
-    return np.array([family in covered for family in FAMILIES])
+    return np.asarray(recorded_masks([tuple(crimes)], [on])[0])
+
+
+def recorded_masks(crimes: Sequence[Collection[Crime]], days: Sequence[date]) -> Bools:
+    """Return which families are recorded for each record, shape (records, families).
+
+    Parameters
+    ----------
+    crimes : sequence of collection of Crime
+        The crimes of each record's matter.
+    days : sequence of date
+        The day of each record's report, as :func:`recorded_mask` takes it.
+    """
+    masks = np.zeros((len(crimes), len(FAMILIES)), dtype=bool)
+    for row, (found, on) in enumerate(zip(crimes, days, strict=True)):
+        if found:
+            codes = frozenset(crime.offence_code for crime in found if crime.status == "recorded")
+            masks[row] = _mask(codes, on)
+    return masks
+
+
+@lru_cache(maxsize=4096)
+def _mask(codes: frozenset[str], on: date) -> tuple[bool, ...]:
+    covered = covered_families({family for code in codes if (family := family_of(code))}, on)
+    return tuple(family in covered for family in FAMILIES)
 
 
 def tiebreak(source: str, record_ref: str) -> str:
@@ -166,10 +254,50 @@ def score_matters(
     )
     scores: list[RecordScore] = []
     for at in range(0, len(pairs), _BATCH):
-        scores.extend(_score_batch(model, pairs[at : at + _BATCH], settings))
+        batch = pairs[at : at + _BATCH]
+        recorded = recorded_masks(
+            [matter.crimes for _, matter in batch], [record.opened_at.date() for record, _ in batch]
+        )
+        scores += score_records(model, [record for record, _ in batch], recorded, settings).by_record()
         if progress is not None:
             progress(len(scores), len(pairs))
     return tuple(sorted(scores, key=reading_order))
+
+
+def score_records(model: Ranker, records: Sequence[Record], recorded: Bools, settings: Settings) -> Scores:
+    """Return the scores of records; ``recorded`` of shape (records, families) as by `recorded_masks`."""
+    keys = [record.key for record in records]
+    return weigh(model, model.disclose(records), keys, recorded, settings)
+
+
+def weigh(
+    model: Ranker,
+    disclosed: Disclosed,
+    keys: Sequence[tuple[str, str]],
+    recorded: Bools,
+    settings: Settings,
+) -> Scores:
+    """Return the scores of records, by their tables and references, of what they disclose."""
+    learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
+    p = model.unrecorded(disclosed.p_family, disclosed.p_any, disclosed.p_open, recorded)
+    marks = disclosed.marks if isinstance(disclosed.marks, Marks) else Marks.of(disclosed.marks)
+    families = _named(disclosed.p_family, recorded)
+    named = np.zeros((len(keys), len(FAMILIES) + 1), dtype=bool)
+    np.put_along_axis(named, families, True, axis=1)  # what names no family is -1, the column too many
+
+    def rounded(p: Floats) -> Floats:
+        return np.round(shift_prevalence(p, learnt, stated), DECIMALS)
+
+    return Scores(
+        keys=keys,
+        score_01=rounded(p),
+        p_family=rounded(disclosed.p_family),
+        p_any=rounded(disclosed.p_any),
+        p_open=rounded(disclosed.p_open),
+        families=families,
+        shown=shown(marks, disclosed.p_family, named[:, :-1]),
+        against=marks.rows(marks.families < 0),
+    )
 
 
 def reading_order(score: RecordScore) -> tuple[float, str]:
@@ -178,7 +306,11 @@ def reading_order(score: RecordScore) -> tuple[float, str]:
 
 
 def rescore(
-    model: Ranker, p_families: Mapping[str, float], crimes: Sequence[Crime], settings: Settings
+    model: Ranker,
+    p_families: Mapping[str, float],
+    crimes: Sequence[Crime],
+    settings: Settings,
+    on: date,
 ) -> tuple[float, tuple[str, ...]]:
     """Return score and unrecorded families of an item queued earlier, against the crimes known tonight.
 
@@ -187,78 +319,33 @@ def rescore(
     model : Ranker
         Tonight's model; only its weighing of recorded crimes is used.
     p_families : mapping
-        The item's probabilities by family, with ``any``, as :func:`keep_probabilities` kept them.
+        The item's probabilities by family, with ``any`` and ``open``, as :func:`keep_probabilities` kept.
     crimes : sequence of Crime
         Crimes recorded for the item's matter.
     settings : Settings
         For the prevalence that scores assume.
+    on : date
+        The day of the report, for what a recorded crime accounts for.
     """
     p_family = np.array([[p_families[family] for family in FAMILIES]])
     p_any = np.array([p_families[ANY]])
     learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
-    p_family, p_any = shift_prevalence(p_family, stated, learnt), shift_prevalence(p_any, stated, learnt)
-    recorded = recorded_mask(crimes)
-    score = shift_prevalence(model.unrecorded(p_family, p_any, recorded[None, :]), learnt, stated)
-    return round(float(score[0]), 9), _named(p_family[0], recorded)
+    p_open = np.array([p_families.get(OPEN, p_families[ANY])])  # items of earlier versions have none
+    p_family, p_any, p_open = (shift_prevalence(p, stated, learnt) for p in (p_family, p_any, p_open))
+    recorded = recorded_mask(crimes, on)
+    score = shift_prevalence(model.unrecorded(p_family, p_any, p_open, recorded[None, :]), learnt, stated)
+    return round(float(score[0]), DECIMALS), _names(_named(p_family, recorded[None, :])[0].tolist())
 
 
 def keep_probabilities(score: RecordScore) -> dict[str, float]:
-    """Return the probabilities that an item keeps, by family name and ``any``."""
-    return {**dict(zip(FAMILIES, score.p_family, strict=True)), ANY: score.p_any}
+    """Return the probabilities that an item keeps, by family name, ``any`` and ``open``."""
+    return {**dict(zip(FAMILIES, score.p_family, strict=True)), ANY: score.p_any, OPEN: score.p_open}
 
 
-def _score_batch(
-    model: Ranker, pairs: Sequence[tuple[Record, Matter]], settings: Settings
-) -> list[RecordScore]:
-    disclosed = model.disclose([record for record, _ in pairs])
-    recorded = np.array([recorded_mask(matter.crimes) for _, matter in pairs])
-    learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
-    p = model.unrecorded(disclosed.p_family, disclosed.p_any, recorded)
-    score_01 = shift_prevalence(p, learnt, stated)
-    p_family = shift_prevalence(disclosed.p_family, learnt, stated)
-    p_any = shift_prevalence(disclosed.p_any, learnt, stated)
-    scores = []
-    for row, (record, _) in enumerate(pairs):
-        families = _named(disclosed.p_family[row], recorded[row])
-        scores.append(
-            RecordScore(
-                source=record.source,
-                record_ref=record.record_ref,
-                # Nine decimals: the last bits of a product depend on how many records are scored at once.
-                score_01=round(float(score_01[row]), 9),
-                p_family=tuple(round(float(each), 9) for each in p_family[row]),
-                p_any=round(float(p_any[row]), 9),
-                unrecorded_families=families,
-                evidence=_evidence(disclosed.marks[row], disclosed.p_family[row], families),
-                tiebreak=tiebreak(*record.key),
-            )
-        )
-    return scores
-
-
-def _named(p_family: Floats, recorded: Bools) -> tuple[str, ...]:
-    left = np.where(recorded, -1.0, np.round(p_family, 9))
-    order = [int(at) for at in np.argsort(-left, kind="stable") if left[at] >= 0]
-    return tuple(
-        FAMILIES[at] for place, at in enumerate(order[:_NAMED_MOST]) if place == 0 or left[at] >= _NAMED_FROM
-    )
-
-
-def _evidence(marks: Sequence[Mark], p_family: Floats, families: Sequence[str]) -> tuple[Evidence, ...]:
-    """Return the strongest places first, each place once, for the families that are not recorded."""
-    weight = {FAMILIES.index(name): float(logit(p_family[FAMILIES.index(name)])) for name in families}
-    fitting = sorted(
-        (mark for mark in marks if mark.family in weight),
-        key=lambda mark: (-(mark.margin + weight[mark.family]), mark.start, mark.question, mark.family),
-    )
-    places: dict[tuple[int, int, str], Evidence] = {}
-    for mark in fitting:
-        family = FAMILIES[mark.family]
-        place = (mark.start, mark.end, mark.question)
-        if place not in places and len(places) < _EVIDENCE_MOST:
-            places[place] = (
-                Evidence(family, question=mark.question)
-                if mark.question
-                else Evidence(family, mark.start, mark.end)
-            )
-    return tuple(places.values())
+def _named(p_family: Floats, recorded: Bools) -> Ints:
+    """Return the likeliest families that are not recorded, -1 where there are fewer, shape (records, 4)."""
+    left = np.where(recorded, -1.0, np.round(p_family, DECIMALS))
+    order = np.argsort(-left, axis=1, kind="stable")[:, :_NAMED_MOST]
+    left = np.take_along_axis(left, order, axis=1)
+    left[:, 1:] = np.where(left[:, 1:] >= _NAMED_FROM, left[:, 1:], -1.0)
+    return np.where(left >= 0, order, -1)

@@ -132,7 +132,8 @@ class Part:
 class ItemEvidence:
     """Where an item says so: character offsets into one part's text, or a question of its form.
 
-    ``part`` counts from 1 in the order of ``Item.parts``.
+    ``part`` counts from 1 in the order of ``Item.parts``. ``status`` is what the text says of the act named
+    there, empty where no phrase names one; a place that lowered the score has no family and ``lowers``.
     """
 
     family: str
@@ -140,6 +141,7 @@ class ItemEvidence:
     end: int | None = None
     question: str = ""
     part: int = 1
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,265 @@
+"""What records disclose: the same alone as together, learnt across groups, weighed by layers that add up."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.linear import labels_of
+from tests.conftest import CANARY
+from training_data.build import CORPUS_DIR, corpus_table
+from training_data.examples import Example
+from triage.language.disclosures import PHRASES, STANDING, STATUSES, find
+from triage.language.offences import FAMILIES
+from triage.language.text import Reading, read_texts
+from triage.ranking import classifier
+from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
+from triage.ranking.layers import BlendedLayer, UnrecordedLayer, logit, noisy_or
+from triage.ranking.readers import FLOOR, Floats
+from triage.ranking.signals import gather
+from triage.reading.records import Record
+
+AT = datetime(2026, 10, 14, tzinfo=UTC)
+#: The same examples every time, however busy the machine is.
+STEADY = settings(deadline=None, derandomize=True)
+#: What two ways of adding up the same numbers may differ by.
+CLOSE = 1e-9
+STRANGLED = f"He put both hands round her throat and she could not breathe. {CANARY}."
+DULL = f"Report of a loose dog on the field. Owner found. {CANARY}."
+
+
+def record(text: str) -> Record:
+    return Record("incidents", "A1", AT, AT, text)
+
+
+@pytest.fixture(scope="module")
+def examples() -> tuple[Example, ...]:
+    return corpus_table([CORPUS_DIR / f"{name}.jsonl" for name in ("w1", "w7", "w8", "w9")]).examples[::6]
+
+
+@pytest.fixture(scope="module")
+def reading(examples: Sequence[Example]) -> Reading:
+    return read_texts([each.record for each in examples], PHRASES)
+
+
+@pytest.fixture(scope="module")
+def labels(reading: Reading, examples: Sequence[Example]) -> Labels:
+    return labels_of(reading, examples)
+
+
+@pytest.fixture(scope="module")
+def model(reading: Reading, labels: Labels) -> DisclosureModel:
+    return DisclosureModel().fit(reading, labels)
+
+
+def test_a_model_gives_a_probability_for_every_family_and_for_any(
+    model: DisclosureModel, reading: Reading
+) -> None:
+    found = model.predict(reading)
+    assert found.p_family.shape == (reading.records, len(FAMILIES))
+    assert found.p_any.shape == found.p_open.shape == (reading.records,)
+    assert found.clauses.shape == (len(reading.owners), len(FAMILIES))
+    assert found.cancelling.shape == (len(reading.owners),)
+    for p in (found.p_family, found.p_any, found.p_open):
+        assert p.min() >= 0
+        assert p.max() <= 1
+        assert p.std() > 0.01
+
+
+def test_a_disclosure_is_more_probable_than_a_dull_log(model: DisclosureModel) -> None:
+    reading = read_texts([record(STRANGLED), record(DULL)], PHRASES)
+    found = model.predict(reading)
+    assert found.p_any[0] > found.p_any[1]
+    family = FAMILIES.index("non_fatal_strangulation")
+    assert found.p_family[0, family] > found.p_family[1, family]
+
+
+def test_predictions_are_the_same_in_any_batch(model: DisclosureModel, examples: Sequence[Example]) -> None:
+    records = [each.record for each in examples]
+    together = model.predict(read_texts(records, PHRASES))
+    for row in range(0, len(records), 10):
+        alone = model.predict(read_texts([record(DULL), records[row]], PHRASES))
+        assert alone.p_family[1] == pytest.approx(together.p_family[row], abs=CLOSE)
+        assert alone.p_any[1] == pytest.approx(together.p_any[row], abs=CLOSE)
+        assert alone.p_open[1] == pytest.approx(together.p_open[row], abs=CLOSE)
+
+
+def test_a_record_without_words_is_read(model: DisclosureModel) -> None:
+    found = model.predict(read_texts([record(""), record(DULL), record("\n")], PHRASES))
+    assert np.isfinite(found.p_family).all()
+    assert found.p_any[0] == found.p_any[2]
+
+
+def test_a_stored_model_predicts_the_same(model: DisclosureModel, reading: Reading) -> None:
+    before = model.predict(reading)
+    stored = pickle.dumps(model)
+    after = pickle.loads(stored).predict(reading)  # noqa: S301 (what this test has just written)
+    assert np.array_equal(after.p_family, before.p_family)
+    assert np.array_equal(after.p_open, before.p_open)
+    assert CANARY.encode() not in stored
+
+
+def test_the_same_records_make_the_same_model(
+    model: DisclosureModel, reading: Reading, labels: Labels
+) -> None:
+    again = DisclosureModel().fit(reading, labels)
+    assert np.array_equal(again.predict(reading).p_family, model.predict(reading).p_family)
+    assert np.array_equal(again.held_out_p_open_, model.held_out_p_open_)
+
+
+def test_held_out_probabilities_were_never_learnt(
+    model: DisclosureModel, reading: Reading, labels: Labels
+) -> None:
+    """Labels of one group turned round change what the others are given, and not what it is given itself."""
+    mine = labels.groups == "w8"
+    turned = replace(labels, families=labels.families.copy(), clauses=labels.clauses.copy())
+    turned.families[mine] = ~labels.families[mine]
+    known, spelt = model.vocabulary_.known(reading.types), model.vocabulary_.spelling(reading.types)
+    units = model.vocabulary_.records(reading)
+    found = []
+    for each in (labels, turned):
+        material = _material(model, reading, each)
+        reader, _ = model.fit_readers(material, ~mine)
+        found.append(reader.margins(units.rows(mine), reader.type_vectors(known, spelt)))
+    assert np.array_equal(*found)
+    assert model.held_out_p_any_[mine].mean() > 0
+    assert not np.allclose(model.held_out_p_any_, model.predict(reading).p_any)
+
+
+def _material(model: DisclosureModel, reading: Reading, labels: Labels) -> classifier._Material:
+    vocabulary = model.vocabulary_
+    return classifier._Material(
+        reading,
+        vocabulary.records(reading),
+        vocabulary.clauses(reading),
+        vocabulary.known(reading.types),
+        vocabulary.spelling(reading.types),
+        labels,
+    )
+
+
+@STEADY
+@given(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=60))
+def test_a_group_is_never_split_and_folds_are_of_like_size(names: list[str]) -> None:
+    folds = fold_numbers(np.array(names))
+    assert {
+        len({fold for fold, name in zip(folds, names, strict=True) if name == each}) for each in names
+    } == {1}
+    assert sorted(set(folds.tolist())) == list(range(min(classifier._FOLDS_MOST, len(set(names)))))
+    sizes = np.bincount(folds)
+    assert sizes.max() - sizes.min() <= max(names.count(each) for each in names)
+
+
+def test_evidence_is_laid_over_the_clauses_that_hold_it(examples: Sequence[Example]) -> None:
+    text = f"SHE CALLED. HE PUNCHED HER IN THE FACE. THEN HE LEFT, {CANARY}. HIS BROTHER SAW IT ON FILM."
+    told = replace(
+        examples[0],
+        record=replace(record(text), form_version="dash-police-27", answers={18: "Y", 17: "N"}),
+        disclosed=("violence_with_injury", "non_fatal_strangulation"),
+        evidence=("HE PUNCHED HER", "Q18=Y"),
+        cancels=("HIS BROTHER SAW IT",),
+        marked=True,
+    )
+    reading = read_texts([examples[1].record, told.record], PHRASES)
+    found = labels_of(reading, [replace(examples[1], disclosed=(), evidence=(), cancels=()), told])
+    mine = np.flatnonzero(reading.owners == 1)
+    family = {name: found.clauses[mine, FAMILIES.index(name)].tolist() for name in told.disclosed}
+    assert family["violence_with_injury"] == [False, True, False, False, False, False]
+    assert family["non_fatal_strangulation"] == [False, False, False, False, False, True]
+    assert found.cancelling[mine].tolist() == [False, False, False, True, False, False]
+    assert found.clauses.sum() == 2
+    assert found.marked.tolist() == [True, True]
+
+
+# Signals
+def signals_of(texts: Sequence[str], clauses: Floats) -> tuple[Floats, Floats]:
+    reading = read_texts([record(text) for text in texts], PHRASES)
+    whole = np.zeros((reading.records, len(FAMILIES) + 2))
+    found = gather(reading, find(reading), whole, clauses)
+    return found.families, found.records
+
+
+def test_the_best_clauses_of_each_record_are_gathered() -> None:
+    columns = len(FAMILIES) + 2
+    margins = np.full((4, columns), -1.0)
+    margins[:, 0] = [0.5, 2.0, 1.0, -3.0]
+    families, _ = signals_of(["A. B. C.", "", "D."], margins)
+    best, total, second = (families[:, 0, at] for at in (1, 2, 3))
+    assert best.tolist() == [2.0, FLOOR, -3.0]
+    assert second.tolist() == [1.0, FLOOR, FLOOR]
+    assert total == pytest.approx([np.logaddexp(0, [0.5, 2.0, 1.0]).sum(), 0.0, np.logaddexp(0, -3.0)])
+
+
+def test_what_cancels_is_looked_for_beside_the_strongest_clause_of_the_same_record_only() -> None:
+    margins = np.full((8, len(FAMILIES) + 2), -1.0)
+    margins[:, -2] = [0, 3, 0, 0, 0, 3, 0, 0]
+    margins[:, -1] = [1, 2, 3, 4, 9, 5, 6, 9]
+    _, records = signals_of(["A. B. C. D.", "E.", "F. G. H."], margins)
+    at = 4 * 2
+    assert records[:, at : at + 3].tolist() == [[2, 4, 1], [9, -3, -3], [5, 9, -3]]
+
+
+def test_acts_count_by_family_as_standing_or_cancelled() -> None:
+    texts = [f"HE PUNCHED HER IN THE FACE. {CANARY}", "AT NO POINT DID HE PUNCH HER IN THE FACE", "HE LEFT"]
+    reading = read_texts([record(text) for text in texts], PHRASES)
+    stated = find(reading)
+    nothing = np.zeros((len(reading.owners), len(FAMILIES) + 2))
+    found = gather(reading, stated, np.zeros((3, len(FAMILIES) + 2)), nothing)
+    family = FAMILIES.index("violence_without_injury")
+    standing = np.bincount(reading.owners[stated.clauses], stated.statuses < len(STANDING), 3)
+    assert standing.tolist()[0] > 0
+    assert standing.tolist()[1:] == [0, 0]
+    assert found.families[0, family, 4] > 0 == found.families[0, family, 5]
+    assert found.families[1, family, 5] > 0 == found.families[1, family, 4]
+    denied = STATUSES.index("denied_by_victim") - len(STATUSES)
+    assert found.records[:, denied].tolist() == [0.0, np.log(2), 0.0]
+    assert np.array_equal(found.rows(np.array([False, True, False])).families, found.families[1:2])
+    assert found.by_family().shape[0] == 3 * len(FAMILIES)
+
+
+# Layers
+def test_a_blend_orders_as_its_inputs_and_follows_weights() -> None:
+    x = np.linspace(-3, 3, 400)[:, None]
+    y = x[:, 0] + np.sin(37 * x[:, 0]) > 0
+    p = BlendedLayer().fit(x, y).predict(x)
+    assert np.corrcoef(p, x[:, 0])[0, 1] > 0.9
+    heavier = BlendedLayer().fit(x, y, np.where(y, 9.0, 1.0)).predict(x)
+    assert heavier.mean() > p.mean()
+
+
+def test_what_is_recorded_lowers_the_chance_of_an_unrecorded_crime() -> None:
+    chance = np.random.default_rng(0)
+    p = chance.random((600, len(FAMILIES))) ** 6
+    recorded = chance.random(p.shape) < 0.1
+    missed = np.where(recorded, 0, p).max(axis=1) > 0.7
+    p_any = noisy_or(p)
+    layer = UnrecordedLayer().fit(p, p_any, p_any, recorded, missed)
+    none, strongest = np.zeros_like(recorded), np.zeros_like(recorded)
+    strongest[np.arange(len(p)), p.argmax(axis=1)] = True
+    open_, closed = (layer.predict(p, p_any, p_any, each) for each in (none, strongest))
+    ordered = np.sort(p, axis=1)
+    sure = (ordered[:, -1] > 0.9) & (ordered[:, -2] < 0.3)
+    assert sure.any()
+    assert (closed[sure] < open_[sure]).all()
+    assert np.corrcoef(layer.predict(p, p_any, p_any, recorded), missed)[0, 1] > 0.7
+
+
+@STEADY
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=15))
+def test_at_least_one_is_as_probable_as_the_likeliest_and_less_than_all_together(p: list[float]) -> None:
+    found = float(noisy_or(np.array([p]))[0])
+    assert max(p) - 1e-6 <= found <= min(1.0, sum(p)) + 1e-9
+
+
+@STEADY
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_log_odds_are_undone(p: float) -> None:
+    assert 1 / (1 + np.exp(-logit(np.array([p])))) == pytest.approx(p, abs=1e-9)
+    assert np.isfinite(logit(np.array([0.0, 1.0]))).all()

@@ -1,0 +1,117 @@
+"""The layers above the readers: probabilities from signals, and from what is recorded."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from triage.ranking.readers import Bools, Floats
+
+
+class BlendedLayer(BaseEstimator):  # type: ignore[misc]
+    """A probability from signals: the mean, in log-odds, of a logistic and a boosted-tree layer.
+
+    The one is sure where signals add up, the other where one undoes another; together they rank better than
+    either (the ablation in DECISIONS.md).
+
+    Source: stacked generalisation, Wolpert 1992.
+    """
+
+    def fit(self, X: Floats, y: Bools, sample_weight: Floats | None = None) -> Self:
+        """Fit on ``X`` of shape (rows, signals) and ``y`` of shape (rows,)."""
+        self.logistic_ = _logistic().fit(X, y, logisticregression__sample_weight=sample_weight)
+        self.trees_ = HistGradientBoostingClassifier(
+            max_iter=60,
+            learning_rate=0.05,
+            max_leaf_nodes=6,
+            min_samples_leaf=40,
+            l2_regularization=10.0,
+            early_stopping=False,
+            random_state=0,
+        ).fit(X, y, sample_weight=sample_weight)
+        return self
+
+    def predict(self, X: Floats) -> Floats:
+        """Return the probability, shape (rows,)."""
+        # One thread: a batch is small, and threads that wait for each other cost more than the trees.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            margins = [logit(each.predict_proba(X)[:, 1]) for each in (self.logistic_, self.trees_)]
+        return np.asarray(1.0 / (1.0 + np.exp(-np.mean(margins, axis=0))))
+
+
+class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
+    """Weighs what is disclosed against what is recorded, as a calibrated probability.
+
+    A record whose disclosed family is recorded seldom holds another crime, however strongly it speaks of
+    one: so "something is recorded" is an input beside the probabilities of the families that are not.
+    """
+
+    def fit(
+        self,
+        p_family: Floats,
+        p_any: Floats,
+        p_open: Floats,
+        recorded: Bools,
+        y: Bools,
+        sample_weight: Floats | None = None,
+    ) -> Self:
+        """Fit on probabilities of records that their model had not seen; ``y`` of shape (records,)."""
+        self.layer_ = _logistic().fit(
+            _inputs(p_family, p_any, p_open, recorded), y, logisticregression__sample_weight=sample_weight
+        )
+        return self
+
+    def predict(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+        """Return the probability of an unrecorded crime, shape (records,)."""
+        return np.asarray(self.layer_.predict_proba(_inputs(p_family, p_any, p_open, recorded))[:, 1])
+
+
+def _logistic() -> LogisticRegression:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=3000))
+
+
+def _inputs(p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+    left = np.sort(np.where(recorded, 0.0, p_family), axis=1)
+    something = recorded.any(axis=1).astype(float)
+    one_of, likeliest, disclosed, open_ = (
+        logit(noisy_or(left)),
+        logit(left[:, -1]),
+        logit(p_any),
+        logit(p_open),
+    )
+    weighed = np.column_stack([one_of, likeliest, disclosed, open_])
+    return np.column_stack([weighed, logit(left[:, -2]), something, something[:, None] * weighed])
+
+
+def noisy_or(p: Floats) -> Floats:
+    """Return the probability of at least one of independent events, shape (records,) of (records, events).
+
+    >>> noisy_or(np.array([[0.5, 0.5]])).tolist()
+    [0.75]
+    """
+    return np.asarray(-np.expm1(np.log1p(-np.minimum(p, 1 - 1e-9)).sum(axis=1)))
+
+
+def logit(p: Floats) -> Floats:
+    """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
+    held = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(held) - np.log1p(-held))
+
+
+def shift_prevalence(p: Floats, learnt: float, stated: float) -> Floats:
+    """Return probabilities learnt at one prevalence as they are at another.
+
+    Source: prior correction of the intercept, King & Zeng 2001.
+
+    >>> round(float(shift_prevalence(np.array([0.5]), 0.5, 0.05)[0]), 9)
+    0.05
+    """
+    moved = logit(p) + (np.log(stated) - np.log1p(-stated)) - (np.log(learnt) - np.log1p(-learnt))
+    return np.asarray(1.0 / (1.0 + np.exp(-moved)))

@@ -1,0 +1,100 @@
+"""What the readers and the stated acts say of each record, gathered into the inputs of the layers above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from triage.language.disclosures import STANDING, STATUSES, Stated
+from triage.language.offences import FAMILIES
+from triage.language.text import Ints, Reading
+from triage.ranking.readers import FLOOR, Bools, Floats
+
+#: Clauses on either side of the strongest one in which a cancelling fact is looked for.
+_BESIDE = 2
+# A cancelling margin where there is no such clause.
+_NO_CLAUSE = -3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Inputs of the layers: ``families`` (records, families, 6) and ``records`` (records, values)."""
+
+    families: Floats
+    records: Floats
+
+    def rows(self, kept: Bools) -> Signals:
+        """Return some of the records."""
+        return Signals(self.families[kept], self.records[kept])
+
+    def by_family(self) -> Floats:
+        """Return one row a record and family, shape (records x families, values)."""
+        count = self.families.shape[1]
+        flat = self.families.reshape(-1, self.families.shape[2])
+        return np.column_stack([flat, np.repeat(self.records, count, axis=0)])
+
+
+def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> Signals:
+    """Return the signals of records from the margins of both readers and the acts stated.
+
+    Parameters
+    ----------
+    reading : Reading
+        The records' texts.
+    stated : Stated
+        Acts found in it by phrase, and triggers of context.
+    whole, clauses : ndarray of shape (records, families + 2) and (clauses, families + 2)
+        Margins: the families, "any family", and last "apparent only" for a record and "takes an offence
+        away" for a clause.
+    """
+    families, records = len(FAMILIES), reading.records
+    first = np.searchsorted(reading.owners, np.arange(records + 1))
+    filled = np.flatnonzero(np.diff(first))
+    best, second, total = (np.full(whole.shape, FLOOR), np.full(whole.shape, FLOOR), np.zeros(whole.shape))
+    if len(filled):
+        at = first[filled]
+        best[filled] = np.maximum.reduceat(clauses, at, axis=0)
+        total[filled] = np.add.reduceat(np.logaddexp(0.0, clauses), at, axis=0)
+        below = np.where(clauses == best[reading.owners], FLOOR, clauses)
+        second[filled] = np.maximum.reduceat(below, at, axis=0)
+    acts = np.zeros((records, families, 2))
+    cancelled = (stated.statuses >= len(STANDING)).astype(np.int64)
+    np.add.at(acts, (reading.owners[stated.clauses], stated.families, cancelled), 1.0)
+    triggers = np.zeros((records, len(STATUSES)))
+    np.add.at(triggers, (reading.owners[stated.triggers[:, 0]], stated.triggers[:, 1]), 1.0)
+    acts = np.log1p(acts)
+    of_family = [whole[:, :families], best[:, :families], total[:, :families], second[:, :families]]
+    return Signals(
+        np.stack([*of_family, acts[:, :, 0], acts[:, :, 1]], axis=2),
+        np.column_stack(
+            [
+                whole[:, families:],
+                best[:, families:],
+                total[:, families:],
+                second[:, families:],
+                _cancelling_beside(reading, first, clauses),
+                np.log1p(np.diff(first)),
+                acts.sum(axis=1),
+                np.log1p(triggers),
+            ]
+        ),
+    )
+
+
+def _cancelling_beside(reading: Reading, first: Ints, clauses: Floats) -> Floats:
+    """Return how strongly the strongest clause, those after and those before it take an offence away."""
+    found = np.full((reading.records, 3), _NO_CLAUSE)
+    strong, cancelling = clauses[:, -2], clauses[:, -1]
+    filled = np.flatnonzero(np.diff(first))
+    if not len(filled):
+        return found
+    order = np.lexsort((np.arange(len(strong)), -strong, reading.owners))
+    top = order[first[filled]]
+    found[filled, 0] = cancelling[top]
+    for apart in range(1, _BESIDE + 1):
+        for column, at in ((1, top + apart), (2, top - apart)):
+            inside = (at >= first[filled]) & (at < first[filled + 1])
+            rows = filled[inside]
+            found[rows, column] = np.maximum(found[rows, column], cancelling[at[inside]])
+    return found
