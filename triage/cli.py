@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperGroup
 
+from triage.desk.evaluate_command import add_evaluate
+from triage.desk.train_command import add_train
 from triage.errors import StoreError, UsageError, UserError, known_names
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
     from triage.learning.registry import LoadedModel
     from triage.reading import Mapping
+    from triage.reading.linking import Matter
     from triage.settings import Settings
     from triage.store.rows import AuditEvent, Run
     from triage.store.store import Store
-
 
 _ACTOR_CHARACTERS = 100
 
@@ -93,19 +95,19 @@ def score(
         str | None,
         typer.Option("--as-of", metavar="TIME", help="ISO 8601: crimes recorded later are not yet known."),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, metavar="N", help="Processes that score; same result for any.")
+    ] = 1,
 ) -> None:
     """Score every record of an extract into a file, without touching the store."""
-    from dataclasses import replace
-
     from triage.desk.files import checked_target
-    from triage.desk.score_file import ENDINGS, write_scores
+    from triage.desk.score_file import ENDINGS, write_frame
 
     started = perf_counter()
     settings = _settings(**({"mapping_file": mapping} if mapping else {}))
     checked_target(out, ENDINGS)
 
-    from triage.reading import check_rejected_share, mapping_for, read_extract
-    from triage.reading.linking import link
+    from triage.reading import mapping_for
 
     columns = mapping_for(extract, settings)
     if _is_of_extract(out, extract, columns):
@@ -116,43 +118,30 @@ def score(
         )
     settings = columns.applied_to(settings)
     moment = parsed_moment(as_of, settings.zone) if as_of else None
-    read = read_extract(extract, settings, mapping=columns, as_of=moment)
-    check_rejected_share(read, settings)
-    if moment:
-        read = replace(read, crimes=tuple(each for each in read.crimes if each.recorded_at <= moment))
-    linked = link(read, settings)
 
-    from triage.language.offences import unknown_codes
-    from triage.ranking.scoring import score_matters
+    from triage.desk.score_extract import score_extract
 
-    loaded = _model(settings, model)
-    scores = score_matters(loaded.model, linked.matters, settings=settings)
-    write_scores(scores, out)
-    unknown = unknown_codes(crime.offence_code for crime in read.crimes)
-    if unknown:
-        typer.echo(f"offence codes that no family knows cover nothing: {', '.join(unknown)}", err=True)
-    rejected = sum(count.rejected for count in read.counts.values())
-    counted = f"{len(scores)} records scored, {rejected} rows rejected, model {loaded.model_id}"
+    scored = score_extract(
+        extract,
+        settings,
+        mapping=columns,
+        moment=moment,
+        model=lambda: _model(settings, model),
+        jobs=jobs,
+    )
+    write_frame(scored.frame, out)
+    if scored.unknown_codes:
+        typer.echo(
+            f"offence codes that no family knows cover nothing: {', '.join(scored.unknown_codes)}", err=True
+        )
+    counted = (
+        f"{scored.frame.height} records scored, {scored.rejected} rows rejected, model {scored.model_id}"
+    )
     typer.echo(f"{counted}, {perf_counter() - started:.1f} seconds", err=True)
 
 
-@app.command()
-def train(
-    recipe: Annotated[
-        str | None,
-        typer.Option("--recipe", metavar="NAME", help="How to build; that of the settings by default."),
-    ] = None,
-    corpus: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--corpus", metavar="FILE", help="Labelled records (JSONL); the shipped corpus by default."
-        ),
-    ] = None,
-    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further corpus files.")] = None,
-) -> None:
-    """Build a model, register it and print its id."""
-    settings = _settings()
-    typer.echo(_build(settings, recipe or settings.recipe, (*(corpus or ()), *(more or ()))))
+add_train(app, build=lambda *given: _build(*given))
+add_evaluate(app, model=lambda *wanted: _model(*wanted), labelled=lambda paths: _labelled(paths))
 
 
 @queue_app.command("list")
@@ -384,7 +373,21 @@ def _model(settings: Settings, name: str | None) -> LoadedModel:
     return load(settings.registry_dir, wanted)
 
 
-def _build(settings: Settings, recipe: str, corpus: Sequence[Path] = ()) -> str:
+def _labelled(paths: Sequence[Path]) -> Any:
+    from training_data.build import corpus_table
+
+    return corpus_table(paths).examples
+
+
+def _build(
+    settings: Settings,
+    recipe: str,
+    corpus: Sequence[Path] | None = (),
+    matters: Sequence[Matter] = (),
+    digests: Sequence[str] = (),
+) -> str:
     from models import build_and_register
 
-    return build_and_register(recipe, settings, as_of=datetime.now(UTC), corpus=corpus)
+    return build_and_register(
+        recipe, settings, as_of=datetime.now(UTC), corpus=corpus, history=matters, digests=digests
+    )

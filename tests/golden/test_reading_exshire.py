@@ -8,7 +8,7 @@ from pathlib import Path
 import xlsxwriter
 
 from triage.reading import load_mapping, read_extract
-from triage.reading.records import Crime, Entry, Record
+from triage.reading.records import Crime, Record
 from triage.settings import Settings
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -51,16 +51,16 @@ def test_an_extract_of_other_names_and_codes(tmp_path: Path, canary: str) -> Non
         Record(
             "incidents", "EX-117", moment(14, 22, 10), moment(15, 1), text,
             opening_code="DOM", closing_code="non-crime domestic", qualifiers=("DV",), channel="999",
-            team="B", supervisor_ref="44", area="N2", entries=(Entry(0, len(text)),),
+            team="B", supervisor_ref="44", area="N2",
         ),
         Record(
             "domestic_noncrimes", "42/2/26", moment(15, 0, 40), None, canary,
-            incident_ref="EX-117", entries=(Entry(0, len(canary)),),
+            incident_ref="EX-117",
         ),
         Record(
             "assessments", "F1", moment(15, 0, 20), moment(15, 0, 20), canary, incident_ref="EX-117",
             form_version="dash-police-27", grade="high", answers={1: "Y", 10: "NK", 19: "N"},
-            entries=(Entry(0, len(canary)),),
+
         ),
     )  # fmt: skip
     assert extract.crimes == (

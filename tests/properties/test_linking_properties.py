@@ -170,7 +170,7 @@ def test_the_corpus_links_to_itself_only() -> None:
     records = tuple(
         Record("incidents", row["id"], NIGHT, None, row["text"])
         for row in rows
-        if not row["id"].startswith("w8")
+        if row["id"][-1].isdigit()  # w8-001a and w8-001b are such a pair
     )
     counts = link(Extract(records, (), (), {}, (), ""), Settings()).counts
     assert counts["linked_repeat"] == 0

@@ -162,7 +162,8 @@ def checked(extract: Extract) -> Extract:
     assert len(extract.records) == sum(extract.counts[table].accepted for table in RECORD_TABLES)
     assert len(extract.crimes) == extract.counts["crimes"].accepted
     for record in extract.records:
-        assert "".join(record.text[each.start : each.end] for each in record.entries) == record.text
+        entries = split_entries(record.text)
+        assert "".join(record.text[each.start : each.end] for each in entries) == record.text
     return extract
 
 

@@ -26,19 +26,27 @@ ROOMS = [
 WITHIN = {
     "reading": [
         "records",
+        "columns",
         "entries",
         "mapping",
         "rejects",
+        "raw",
         "delimited",
+        "parquet",
         "sources",
         "databases",
         "tables",
+        "checks",
+        "accepted",
         "extract",
         "claims",
         "repeats",
+        "grouping",
         "linking",
     ],
-    "ranking": ["classifier", "scoring", "rules", "allocation"],
+    "language": ["offences", "codes", "coverage", "forms", "words", "text", "disclosures", "features"],
+    "ranking": ["readers", "signals", "layers", "classifier", "marks", "scoring", "rules", "allocation"],
+    "learning": ["metrics", "reports", "evaluation", "registry"],
     "store": ["tables", "rows", "coding", "audit", "servers", "schema", "connected", "store"],
 }
 OUTER = ("models", "training_data", "flows")
@@ -115,6 +123,12 @@ def test_only_flows_import_prefect() -> None:
     assert users == {"flows"}
 
 
+@pytest.mark.parametrize("room", WITHIN)
+def test_every_module_of_an_ordered_room_has_its_place(room: str) -> None:
+    found = {path.stem for path in (ROOT / "triage" / room).glob("*.py")} - {"__init__"}
+    assert found == set(WITHIN[room])
+
+
 def test_a_wrong_import_is_found(tmp_path: Path) -> None:
     path = tmp_path / "records.py"
     path.write_text("def f():\n    from triage.store import rows\n    import flows.nightly\n")
@@ -122,6 +136,13 @@ def test_a_wrong_import_is_found(tmp_path: Path) -> None:
         "triage.store",
         "triage.store.rows",
         "flows.nightly",
+    ]
+    path.write_text(
+        "from triage.ranking.scoring import Evidence\nfrom triage.ranking.readers import Floats\n"
+    )
+    assert wrong_imports(path, "triage.ranking.layers") == [
+        "triage.ranking.scoring",
+        "triage.ranking.scoring.Evidence",
     ]
 
 

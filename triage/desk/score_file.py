@@ -13,10 +13,11 @@ from triage.language.offences import FAMILIES
 if TYPE_CHECKING:
     import polars as pl
 
-    from triage.ranking.scoring import Evidence, RecordScore
+    from triage.ranking.scoring import Evidence, Marks, RecordScore, Scores
 
 ENDINGS = (".csv", ".parquet")
 DECIMALS = 9
+_TIEBREAK = "tiebreak"
 COLUMNS = (
     "record_ref",
     "source",
@@ -38,6 +39,8 @@ def ranked(scores: Sequence[RecordScore]) -> tuple[RecordScore, ...]:
 def evidence_json(evidence: Sequence[Evidence]) -> str:
     """Return evidence as compact JSON, best first: character offsets, or the question of an answer.
 
+    What lowered a score is left out: the file's evidence names a family each.
+
     >>> from triage.ranking.scoring import Evidence
     >>> evidence_json([Evidence("rape", 3, 9), Evidence("rape", question="q19")])
     '[{"family":"rape","start":3,"end":9},{"family":"rape","question":"q19"}]'
@@ -48,6 +51,7 @@ def evidence_json(evidence: Sequence[Evidence]) -> str:
             if each.start is None
             else {"family": each.family, "start": each.start, "end": each.end}
             for each in evidence
+            if each.family
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -79,6 +83,51 @@ def score_frame(scores: Sequence[RecordScore]) -> pl.DataFrame:
     return pl.DataFrame(data, schema={name: kinds.get(name, pl.String) for name in COLUMNS})
 
 
+def part_frame(scores: Scores) -> pl.DataFrame:
+    """Return the columns of some of the records, but for the rank, with the hash that breaks ties."""
+    import polars as pl
+
+    from triage.ranking.scoring import tiebreak
+
+    named = {numbers: ";".join(FAMILIES[at] for at in numbers if at >= 0) for numbers in _distinct(scores)}
+    return pl.DataFrame(
+        {
+            "record_ref": [reference for _, reference in scores.keys],
+            "source": [source for source, _ in scores.keys],
+            "score_01": scores.score_01,
+            **{f"p_{family}": scores.p_family[:, at] for at, family in enumerate(FAMILIES)},
+            "unrecorded_families": [named[tuple(numbers)] for numbers in scores.families.tolist()],
+            "evidence": _evidence_of(scores.shown, len(scores.keys)),
+            _TIEBREAK: [tiebreak(*key) for key in scores.keys],
+        }
+    )
+
+
+def _distinct(scores: Scores) -> set[tuple[int, ...]]:
+    return set(map(tuple, scores.families.tolist()))
+
+
+def _evidence_of(marks: Marks, records: int) -> list[str]:
+    """Return what `evidence_json` writes of each record's places, which stand together."""
+    columns = (marks.owners, marks.families, marks.starts, marks.ends, marks.questions)
+    places: list[list[str]] = [[] for _ in range(records)]
+    for owner, family, start, end, question in zip(*(each.tolist() for each in columns), strict=True):
+        where = f'"question":"q{question}"' if question else f'"start":{start},"end":{end}'
+        places[owner].append(f'{{"family":"{FAMILIES[family]}",{where}}}')
+    return [f"[{','.join(each)}]" for each in places]
+
+
+def ranked_frame(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all parts as `score_frame` does, sorted by rank."""
+    import polars as pl
+
+    if not parts:
+        return score_frame(())
+    order = ["score_01", _TIEBREAK, "source", "record_ref"]
+    frame = pl.concat(parts).sort(order, descending=[True, False, False, False])
+    return frame.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("rank")).select(COLUMNS)
+
+
 def write_scores(scores: Sequence[RecordScore], path: Path) -> None:
     """Write the file of scores whole or not at all; the same scores give the same bytes.
 
@@ -88,7 +137,17 @@ def write_scores(scores: Sequence[RecordScore], path: Path) -> None:
         If the ending is neither `.csv` nor `.parquet`, or the file cannot be written.
     """
     checked_target(path, ENDINGS)
-    frame = score_frame(scores)
+    write_frame(score_frame(scores), path)
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write the rows that `score_frame` or `ranked_frame` returned, whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
     with replacing(path, mode=0o640) as temporary:
         if path.suffix.lower() == ".csv":
             frame.write_csv(temporary)

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from triage.errors import ExtractError, SettingsError
 from triage.reading.mapping import Database
+from triage.reading.raw import RawTable, cell_of, parts_of
 from triage.reading.records import TABLES
-from triage.reading.sources import RawRow, RawTable, cell_of
 
 
 def read_database(database: Database) -> dict[str, RawTable]:
@@ -40,11 +40,8 @@ def read_database(database: Database) -> dict[str, RawTable]:
                 for table in (name for name in TABLES if name in database.queries):
                     result = connection.execute(text(database.queries[table]))
                     columns = tuple(map(str, result.keys()))
-                    rows = tuple(
-                        RawRow(number, dict(zip(columns, map(cell_of, row), strict=True)))
-                        for number, row in enumerate(result, start=1)
-                    )
-                    tables[table] = RawTable(f"query {table}", columns, rows)
+                    rows = [list(map(cell_of, row)) for row in result]
+                    tables[table] = RawTable(f"query {table}", columns, parts_of(columns, rows, columns))
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError, ValueError) as error:

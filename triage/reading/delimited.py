@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain, dropwhile, islice
+from pathlib import Path
 
 from triage.errors import ExtractError
 from triage.reading.mapping import DELIMITERS, SHOWN_CHARACTERS
@@ -20,6 +22,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _FALLBACK = "windows-1252"
+_NAME_IT = 'say which with encoding = "..." in the mapping file, or export the file again as UTF-8'
+_BLOCK_BYTES = 2**20
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 #: What a column's name looks like, as against a text that stands where names should.
@@ -38,13 +42,46 @@ def decode(data: bytes, encoding: str | None, where: str) -> tuple[str, str]:
     ExtractError
         If the bytes are no text in that encoding, or mix two encodings.
     """
-    mend = 'say which with encoding = "..." in the mapping file, or export the file again as UTF-8'
-    chosen = encoding or next((name for bom, name in _BOMS if data.startswith(bom)), None)
-    if chosen is None:
-        chosen = "utf-8"
-        if data.count(0) > len(data) // 4:
+    chosen = _encoding_of([data], lambda: data, encoding, where)
+    return data.decode(chosen).removeprefix("\ufeff").replace("\0", "\ufffd"), chosen
+
+
+def encoding_of(path: Path, encoding: str | None, where: str) -> str:
+    """Return the encoding of a file, as ``decode`` finds it, without holding the file in memory.
+
+    Raises
+    ------
+    ExtractError
+        As ``decode`` does.
+    """
+    with path.open("rb") as file:
+        return _encoding_of(iter(lambda: file.read(_BLOCK_BYTES), b""), path.read_bytes, encoding, where)
+
+
+def file_lines(path: Path, encoding: str) -> Iterator[str]:
+    """Give the lines of a text file with their ends, as ``decode`` reads it."""
+    with path.open(encoding=encoding, newline="") as file:
+        first = file.readline().removeprefix("\ufeff")
+        for line in chain([first] if first else [], file):
+            yield line.replace("\0", "\ufffd") if "\0" in line else line
+
+
+def _encoding_of(
+    blocks: Iterable[bytes], whole: Callable[[], bytes], encoding: str | None, where: str
+) -> str:
+    blocks = iter(blocks)
+    first = next(blocks, b"")
+    bom = next((name for mark, name in _BOMS if first.startswith(mark)), None)
+    chosen = encoding or bom or "utf-8"
+    if bom is None and codecs.lookup(chosen).name in ("utf-16", "utf-32"):
+        chosen = f"{codecs.lookup(chosen).name}-{sys.byteorder[0]}e"
+    position, size, noughts = _first_fault(chain([first], blocks), chosen)
+    if encoding is None and bom is None:
+        mend = _NAME_IT
+        if noughts > size // 4:
             raise ExtractError("the file looks like UTF-16 without a byte order mark", where=where, mend=mend)
-        if not _is_text(data, chosen):
+        if position is not None:
+            data = whole()
             multibyte = len(_MULTIBYTE.findall(data))
             others = len(_HIGH.findall(_MULTIBYTE.sub(b"", data)))
             if multibyte > others:
@@ -52,27 +89,32 @@ def decode(data: bytes, encoding: str | None, where: str) -> tuple[str, str]:
                     f"the file is mostly UTF-8 but {others} places in it are not", where=where, mend=mend
                 )
             chosen = _FALLBACK
-    position = _first_fault(data, chosen)
+            position, _, _ = _first_fault([data], chosen)
     if position is not None:
-        line = data.count(b"\n", 0, position) + 1
-        raise ExtractError(f"byte {position} (line {line}) is no text in {chosen}", where=where, mend=mend)
-    text = data.decode(chosen)
-    return text.removeprefix("\ufeff").replace("\0", "\ufffd"), chosen
+        line = whole().count(b"\n", 0, position) + 1
+        raise ExtractError(
+            f"byte {position} (line {line}) is no text in {chosen}", where=where, mend=_NAME_IT
+        )
+    return chosen
 
 
-def _is_text(data: bytes, encoding: str) -> bool:
-    return _first_fault(data, encoding) is None
-
-
-def _first_fault(data: bytes, encoding: str) -> int | None:
-    # The error is not passed on: it carries the bytes of the text.
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        return error.start
-    except UnicodeError:
-        return 0
-    return None
+def _first_fault(blocks: Iterable[bytes], encoding: str) -> tuple[int | None, int, int]:
+    """Return where the bytes first are no text, None if nowhere; and how many they and the NULs are."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    position, size, noughts = None, 0, 0
+    for block in chain(blocks, [b""]):
+        if position is None:
+            held = decoder.getstate()[0] if size else b""
+            # The error is not passed on: it carries the bytes of the text.
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                position = size - len(held) + error.start
+            except UnicodeError:
+                position = 0
+        size += len(block)
+        noughts += block.count(0)
+    return position, size, noughts
 
 
 def json_lines(text: str, where: str) -> list[str]:
@@ -115,14 +157,14 @@ def shown(columns: Iterable[str], wanted: Collection[str]) -> str:
 
 
 def read_rows(
-    text: str, delimiter: str | None, wanted: Collection[str], where: str
+    lines: Callable[[], Iterator[str]], delimiter: str | None, wanted: Collection[str], where: str
 ) -> tuple[list[str], Iterator[list[str] | str]]:
     """Return the header names and an iterator of the data rows; a row that is none is the name of its rule.
 
     Parameters
     ----------
-    text : str
-        The file.
+    lines : callable
+        Begins to read the file's lines, with their ends, from the first one.
     delimiter : str or None
         One character; None finds it from the header.
     wanted : collection of str
@@ -136,21 +178,25 @@ def read_rows(
         If there is no header, or a quote is never closed.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    separator = _SEPARATOR_LINE.match(text)
+    separator = _SEPARATOR_LINE.fullmatch(next(lines(), ""))
+    skipped = 1 if separator else 0
     if separator:
-        text, delimiter = text[separator.end() :], delimiter or separator[1]
-    lines = io.StringIO(text, newline="").readlines()
-    first = next((number for number, line in enumerate(lines) if line.strip("\r\n")), None)
-    if first is None:
+        delimiter = delimiter or separator[1]
+    begun = _from_header(lines, skipped)
+    if next(begun, None) is None:
         raise ExtractError(
             "the file is empty, without even a header line", where=where, mend="export it again"
         )
-    delimiter = delimiter or _delimiter(lines, first, wanted)
-    rows = _parsed(lines, first, delimiter, where)
+    delimiter = delimiter or _delimiter(lines, skipped, wanted)
+    rows = _parsed(_Lines(islice(lines(), skipped, None)), delimiter, where)
     header = next(rows)
     if isinstance(header, str):
         raise ExtractError("the header line has a quote out of place", where=where, mend="export it again")
     return [name.strip() for name in header], _counted(rows, len(header))
+
+
+def _from_header(lines: Callable[[], Iterator[str]], skipped: int) -> Iterator[str]:
+    return dropwhile(lambda line: not line.strip("\r\n"), islice(lines(), skipped, None))
 
 
 def _counted(rows: Iterator[list[str] | str], width: int) -> Iterator[list[str] | str]:
@@ -158,11 +204,11 @@ def _counted(rows: Iterator[list[str] | str], width: int) -> Iterator[list[str] 
         yield row if isinstance(row, str) or len(row) == width else "wrong_field_count"
 
 
-def _delimiter(lines: list[str], first: int, wanted: Collection[str]) -> str:
+def _delimiter(lines: Callable[[], Iterator[str]], skipped: int, wanted: Collection[str]) -> str:
     best, best_score = DELIMITERS[0], (-1, -1)
     for delimiter in DELIMITERS:
         try:
-            header = next(csv.reader(lines[first:], delimiter=delimiter))
+            header = next(csv.reader(_from_header(lines, skipped), delimiter=delimiter))
         except csv.Error:
             continue
         names = {name.strip() for name in header}
@@ -172,35 +218,64 @@ def _delimiter(lines: list[str], first: int, wanted: Collection[str]) -> str:
     return best
 
 
-def _parsed(lines: list[str], first: int, delimiter: str, where: str) -> Iterator[list[str] | str]:
+class _Lines:
+    """Lines that can be read again from the beginning of the row that they stand in."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._of_row: list[str] = []
+        self.before = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._of_row.append(line)
+        return line
+
+    def end_row(self) -> None:
+        """Forget the lines read so far."""
+        self.before += len(self._of_row)
+        self._of_row.clear()
+
+    def begin_again(self) -> None:
+        """Read the lines of this row again."""
+        self._again.extendleft(reversed(self._of_row))
+        self._of_row.clear()
+
+
+def _parsed(lines: _Lines, delimiter: str, where: str) -> Iterator[list[str] | str]:
     """Yield the rows; after a quote out of place, read on at the very next line so that none is swallowed."""
-    start, end = first, len(lines)
-    while start < end:
-        reader = csv.reader((lines[n] for n in range(start, end)), delimiter=delimiter, strict=True)
-        done = 0
+    while True:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             for row in reader:
-                done = reader.line_num
+                lines.end_row()
                 if row:
                     yield row
             return
         except csv.Error:
-            line, closed = _quote(lines, start + done, delimiter)
+            lines.begin_again()
+            line, closed = _quote(lines, delimiter)
+            lines.begin_again()
         if not closed:
             raise ExtractError(
-                f"a quote that opens at line {line + 1} is never closed",
+                f"a quote that opens at line {lines.before + line + 1} is never closed",
                 where=where,
                 mend="close it or export the file again; quotes inside a text are written twice",
             )
         yield "broken_quotes"
-        start += done + 1
+        next(lines)
+        lines.end_row()
 
 
-def _quote(lines: list[str], start: int, delimiter: str) -> tuple[int, bool]:
-    """Return the line of the last quote that opens in the row at ``start``, and whether it ever closes."""
-    opened, quoted = start, False
-    for number in range(start, len(lines)):
-        at_field, line, here = not quoted, lines[number].rstrip("\r\n"), 0
+def _quote(lines: Iterator[str], delimiter: str) -> tuple[int, bool]:
+    """Return the line of the last quote that opens in the row that begins, and whether it ever closes."""
+    opened, quoted = 0, False
+    for number, whole in enumerate(lines):
+        at_field, line, here = not quoted, whole.rstrip("\r\n"), 0
         while here < len(line):
             if quoted and line[here] == '"':
                 if line[here + 1 : here + 2] == '"':

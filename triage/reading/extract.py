@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+import polars as pl
 
 from triage.errors import ExtractError
-from triage.reading.databases import read_database
+from triage.reading.accepted import Accepted
+from triage.reading.columns import Records
 from triage.reading.delimited import shown
 from triage.reading.mapping import Mapping as ForceMapping
 from triage.reading.mapping import TableMapping, folded, harmless, harmless_path, mapping_for
+from triage.reading.parquet import check_parquet
+from triage.reading.raw import Cell, RawTable
 from triage.reading.records import (
     COLUMNS,
     RECORD_TABLES,
@@ -24,17 +27,15 @@ from triage.reading.records import (
     TABLES,
     Crime,
     Extract,
-    Record,
     RejectedRow,
     TableCount,
 )
-from triage.reading.rejects import RULES, counts_by_rule, sorted_rejects
-from triage.reading.sources import FORMATS, Cell, RawRow, RawTable, find_tables, read_file
-from triage.reading.tables import RECORD_ROWS, CrimeRow, Reader, RecordRow, as_text
+from triage.reading.rejects import counts_by_rule, sorted_rejects
+from triage.reading.sources import FORMATS, find_tables, read_file
+from triage.reading.tables import Reader, as_text
 from triage.settings import Settings
 
 Progress = Callable[[str, int], None]
-_PROGRESS_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,20 @@ class _Column:
     constant: str | None
     codes: Mapping[str, str]
 
-    def of(self, cells: Mapping[str, Cell]) -> Cell:
+    def of(self, cells: Mapping[str, Sequence[Cell]], count: int) -> Sequence[Cell]:
+        """Return the column of a part of so many rows."""
         if self.constant is not None:
-            return self.constant
+            return [self.constant] * count
         if len(self.theirs) == 1:
-            cell = cells.get(self.theirs[0], "")
+            found = cells[self.theirs[0]]
         else:
-            parts = [cells.get(name, "") for name in self.theirs]
-            texts = [as_text(part) for part in parts]
-            unreadable = [part for part, text in zip(parts, texts, strict=True) if text is None]
-            cell = unreadable[0] if unreadable else " ".join(text for text in texts if text)
+            found = list(map(_joined, *(cells[name] for name in self.theirs)))
         if not self.codes:
-            return cell
+            return found
+        meanings = {cell: self._meaning(cell) for cell in set(found)}
+        return [meanings[cell] for cell in found]
+
+    def _meaning(self, cell: Cell) -> Cell:
         text = as_text(cell)
         return cell if text is None else self.codes.get(folded(text), cell)
 
@@ -67,9 +70,16 @@ class _Column:
         return not text or text in self.codes.values()
 
 
+def _joined(*cells: Cell) -> Cell:
+    texts = [as_text(cell) for cell in cells]
+    unreadable = [cell for cell, text in zip(cells, texts, strict=True) if text is None]
+    return unreadable[0] if unreadable else " ".join(text for text in texts if text)
+
+
 @dataclass(frozen=True, slots=True)
 class _TableRead:
-    things: tuple[Record | Crime, ...]
+    records: pl.DataFrame
+    crimes: tuple[Crime, ...]
     rejects: tuple[RejectedRow, ...]
     count: TableCount
     notes: tuple[str, ...]
@@ -111,17 +121,22 @@ def read_extract(
     sources, notes = _sources(path, mapping)
     zone = ZoneInfo(mapping.applied_to(settings).timezone)
     placeholders = frozenset(folded(reference) for reference in mapping.placeholder_refs)
-    things: list[Record | Crime] = []
+    frames: dict[str, pl.DataFrame] = {}
+    crimes: tuple[Crime, ...] = ()
     rejects: list[RejectedRow] = []
     counts = dict.fromkeys(TABLES, TableCount(0, 0, 0))
     unused: dict[str, tuple[str, ...]] = {}
+    check_parquet(source for source in sources.values() if isinstance(source, Path))
     for table in (name for name in TABLES if name in sources):
         raw = sources[table]
         if isinstance(raw, Path):
             raw = read_file(raw, mapping.of(table), _wanted(table, mapping.of(table)))
         reader = Reader(zone, mapping.of(table).time_formats, placeholders)
         read = _read_table(table, raw, mapping.of(table), reader, progress)
-        things += read.things
+        if table == "crimes":
+            crimes = read.crimes
+        else:
+            frames[table] = read.records
         rejects += read.rejects
         notes += [note for note in read.notes if note not in notes]
         counts[table] = read.count
@@ -131,24 +146,20 @@ def read_extract(
     notes += [f"{file}: columns not used: {shown(names, names)}" for file, names in unused.items() if names]
     if "crimes" not in sources:
         notes.append("there is no table crimes: every crime that a text discloses counts as unrecorded")
-    records = tuple(
-        sorted(
-            (thing for thing in things if isinstance(thing, Record)),
-            key=lambda record: (RECORD_TABLES.index(record.source), record.record_ref),
-        )
-    )
-    crimes = tuple(
-        sorted((thing for thing in things if isinstance(thing, Crime)), key=lambda crime: crime.crime_ref)
-    )
-    later = sum(as_of is not None and record.opened_at > as_of for record in records)
-    if later:
-        notes.append(f"{later:,} records are later than the moment as of which the extract is read")
+    records = Records(frames)
+    if as_of is not None:
+        later = records.opened_after(as_of)
+        if later:
+            notes.append(f"{later:,} records are later than the moment as of which the extract is read")
     ordered = sorted_rejects(rejects)
     return Extract(records, crimes, ordered, counts, tuple(notes), _digest(records, crimes, ordered))
 
 
 def _sources(path: Path, mapping: ForceMapping) -> tuple[Mapping[str, Path | RawTable], list[str]]:
     if path.is_file() and mapping.database is not None:
+        # SQLAlchemy takes long to import.
+        from triage.reading.databases import read_database
+
         return read_database(mapping.database), []
     if path.is_file():
         raise ExtractError(
@@ -209,42 +220,41 @@ def _read_table(
     columns, unused = _plan(table, raw, how)
     notes = list(raw.notes)
     kept = how.kept_values()
-    accepted: list[tuple[int, Record | Crime]] = []
-    rejects: list[RejectedRow] = []
-    left_out = 0
-    unknown: dict[str, set[str]] = {column.name: set() for column in columns if column.codes}
-    for done, row in enumerate(raw.rows, start=1):
-        if progress is not None and done % _PROGRESS_ROWS == 0:
-            progress(table, done)
-        if (
-            how.only
-            and not row.fault
-            and folded(as_text(row.cells.get(how.only.column, "")) or "") not in kept
-        ):
-            left_out += 1
-            continue
-        cells = {column.name: column.of(row.cells) for column in columns}
-        for column in columns:
-            if column.codes and not column.known(cells[column.name]):
-                unknown[column.name].add(as_text(cells[column.name]) or "")
-        made = _checked(table, row, cells, reader)
-        if isinstance(made, list):
-            rejects += [RejectedRow(raw.file, table, row.number, column, rule) for column, rule in made]
-        else:
-            accepted.append((row.number, made))
-    if progress is not None:
-        progress(table, len(raw.rows))
-    first, again = _first_of_each(accepted)
     reference = "crime_ref" if table == "crimes" else "record_ref"
+    accepted = Accepted(table)
+    rejects: list[RejectedRow] = []
+    rows = left_out = 0
+    unknown: dict[str, set[str]] = {column.name: set() for column in columns if column.codes}
+    for part in raw.parts:
+        numbers, theirs = part.numbers, part.cells
+        rows += len(numbers) + len(part.faults)
+        rejects += [RejectedRow(raw.file, table, number, "", rule) for number, rule in part.faults]
+        if how.only:
+            ours = {cell for cell in set(theirs[how.only.column]) if folded(as_text(cell) or "") in kept}
+            mine = [cell in ours for cell in theirs[how.only.column]]
+            left_out += mine.count(False)
+            numbers = list(compress(numbers, mine))
+            theirs = {name: list(compress(cells, mine)) for name, cells in theirs.items()}
+        cells = {column.name: column.of(theirs, len(numbers)) for column in columns}
+        for column in columns:
+            if column.codes:
+                strangers = (cell for cell in set(cells[column.name]) if not column.known(cell))
+                unknown[column.name].update(as_text(cell) or "" for cell in strangers)
+        if numbers:
+            found = accepted.add(numbers, cells, reader)
+            rejects += [RejectedRow(raw.file, table, number, name, rule) for number, name, rule in found]
+        if progress is not None:
+            progress(table, rows)
+    records, crimes, again = accepted.first_of_each()
     rejects += [RejectedRow(raw.file, table, number, reference, "duplicate_reference") for number in again]
     count = TableCount(
-        rows=len(raw.rows) - left_out,
-        accepted=len(first),
+        rows=rows - left_out,
+        accepted=records.height + len(crimes),
         rejected=len({reject.row_number for reject in rejects}),
         left_out=left_out,
     )
     assert count.rows == count.accepted + count.rejected, f"rows of {table} were lost"
-    if how.only and left_out and left_out == len(raw.rows):
+    if how.only and left_out and left_out == rows:
         notes.append(
             f"WARNING: none of the {left_out:,} rows of {raw.file} is one of {table}: "
             f"the condition {table}.only of the mapping file matches no row"
@@ -256,72 +266,15 @@ def _read_table(
         for column, codes in unknown.items()
         if codes
     ]
-    return _TableRead(first, tuple(rejects), count, tuple(notes), {raw.file: unused})
+    return _TableRead(records, crimes, tuple(rejects), count, tuple(notes), {raw.file: unused})
 
 
-def _checked(
-    table: str, row: RawRow, cells: Mapping[str, Cell], reader: Reader
-) -> Record | Crime | list[tuple[str, str]]:
-    """Return the row as a record or crime, or its faults as (column, rule)."""
-    if row.fault:
-        assert row.fault in RULES, row.fault
-        return [("", row.fault)]
-    kind: type[RecordRow] | type[CrimeRow] = RECORD_ROWS.get(table, CrimeRow)
-    try:
-        checked = kind.model_validate(cells, context=reader)
-    except ValidationError as error:
-        faults = []
-        for each in error.errors(include_url=False, include_input=False, include_context=False):
-            # A JSONL row may lack a key that others have.
-            column, rule = str(each["loc"][0]), each["type"]
-            rule = _RULE_OF_MISSING.get(column, "missing_time") if rule == "missing" else rule
-            assert rule in RULES, rule
-            faults.append((column, rule))
-        return faults
-    return checked.record() if isinstance(checked, RecordRow) else checked.crime()
-
-
-_RULE_OF_MISSING = {
-    "record_ref": "missing_reference",
-    "crime_ref": "missing_reference",
-    "form_version": "unknown_form_version",
-    "offence_code": "missing_offence_code",
-}
-
-
-def _first_of_each(
-    accepted: list[tuple[int, Record | Crime]],
-) -> tuple[tuple[Record | Crime, ...], list[int]]:
-    """Return the earliest thing of each reference, however they are ordered, and the other rows' numbers."""
-    same: dict[str, list[tuple[int, Record | Crime]]] = {}
-    for each in accepted:
-        reference = each[1].crime_ref if isinstance(each[1], Crime) else each[1].record_ref
-        same.setdefault(reference, []).append(each)
-    first, again = [], []
-    for group in same.values():
-        if len(group) > 1:
-            group.sort(key=lambda each: (_moment(each[1]), _canonical(each[1]), each[0]))
-        first.append(group[0][1])
-        again += [number for number, _ in group[1:]]
-    return tuple(first), again
-
-
-def _moment(thing: Record | Crime) -> datetime:
-    return thing.recorded_at if isinstance(thing, Crime) else thing.opened_at
-
-
-def _canonical(thing: Record | Crime) -> str:
-    # Entries follow from the text.
-    values = [getattr(thing, field.name) for field in fields(thing) if field.name != "entries"]
-    return json.dumps(values, default=datetime.isoformat)
-
-
-def _digest(records: tuple[Record, ...], crimes: tuple[Crime, ...], rejects: tuple[RejectedRow, ...]) -> str:
-    digest = hashlib.sha256()
-    for line in (
-        *map(_canonical, records),
-        *map(_canonical, crimes),
-        *(f"{table} {rule} {count}" for (table, rule), count in counts_by_rule(rejects).items()),
-    ):
-        digest.update(line.encode() + b"\n")
+def _digest(records: Records, crimes: tuple[Crime, ...], rejects: tuple[RejectedRow, ...]) -> str:
+    digest = hashlib.sha256(records.digest().encode())
+    for crime in crimes:
+        moment = crime.recorded_at.isoformat()
+        line = (crime.crime_ref, crime.record_ref, moment, crime.offence_code, crime.status)
+        digest.update("\0".join(line).encode() + b"\n")
+    for (table, rule), count in counts_by_rule(rejects).items():
+        digest.update(f"{table} {rule} {count}\n".encode())
     return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -69,7 +69,7 @@ class Record:
     ``opened_at`` is ``completed_at`` of an assessment, ``received_at`` of a referral and ``cancelled_at`` of
     a cancelled crime; for these three ``closed_at`` is the same moment. ``answers`` maps a question number of
     the form's own numbering to ``Y``, ``N`` or ``NK``. ``team``, ``supervisor_ref`` and ``area`` are for
-    feedback and reports, never features.
+    feedback and reports, never features. ``triage.reading.split_entries`` finds the entries of its text.
     """
 
     source: str
@@ -91,7 +91,6 @@ class Record:
     agency: str = ""
     reporter_role: str = ""
     offence_code: str = ""
-    entries: tuple[Entry, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -143,11 +142,12 @@ class Extract:
     """The files of one night, read and checked.
 
     ``records`` are sorted by table and reference and ``crimes`` by reference, so that the order of rows in
-    the files never matters. ``digest`` is the SHA-256 of the content (records, crimes, counts of rejects).
-    ``notes`` are sentences for the run's note: unknown columns, encodings, codes.
+    the files never matters; the records that were read lie in columns, and each is made when it is asked for.
+    ``digest`` is the SHA-256 of the content (records, crimes, counts of rejects). ``notes`` are sentences for
+    the run's note: unknown columns, encodings, codes.
     """
 
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     crimes: tuple[Crime, ...]
     rejects: tuple[RejectedRow, ...]
     counts: Mapping[str, TableCount]
@@ -157,8 +157,8 @@ class Extract:
     @property
     def moments(self) -> tuple[datetime, ...]:
         """Every moment that a record or crime of the extract names."""
+        spans = ((record.opened_at, record.closed_at) for record in self.records)
         return (
-            *(record.opened_at for record in self.records),
-            *(record.closed_at for record in self.records if record.closed_at),
+            *(moment for span in spans for moment in span if moment is not None),
             *(crime.recorded_at for crime in self.crimes),
         )

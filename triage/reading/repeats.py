@@ -2,59 +2,120 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from dataclasses import dataclass, field
+from typing import cast
 
-from rensa import RMinHash, RMinHashLSH
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from rensa import RMinHash
 
-from triage.reading.records import Record
 from triage.settings import Settings
 
 SHINGLE_WORDS = 3
-#: Slots of a signature; it has divisors enough for bands of one to six rows.
-SIGNATURE_SLOTS = 120
+#: Most slots of a signature; the more rows its bands have, the fewer pairs are compared for nothing.
+SIGNATURE_SLOTS = 72
 #: Greatest chance that a pair just as similar as the limit is not compared.
 MISSED_PAIR_CHANCE = 0.001
 _SEED = 20150401
-_ROWS = (6, 5, 4, 3, 2, 1)
-# Letters only: time stamps and collar numbers differ between two calls about one thing.
-_WORD = re.compile(r"[^\W\d_]+")
+_ROWS = (4, 3, 2, 1)
+#: Texts whose shingles are held at a time.
+_AT_ONCE = 1_000
+Hashes = npt.NDArray[np.uint64]
+Halves = npt.NDArray[np.uint32]
+Ints = npt.NDArray[np.int64]
+# Letters only: time stamps and collar numbers differ between two calls about one thing. Bytes from 128 belong
+# to letters once all other characters beyond ASCII are blanks.
+_IS_LETTER = bytes(ord("a") <= byte <= ord("z") or byte >= 128 for byte in range(256))
+_NO_LETTER = r"[^\w\x00-\x7f]|[[^\x00-\x7f]&&\d]"
+_BEYOND_ASCII = r"[^\x00-\x7f]"
+_FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
+# Odd numbers of 64 bits without pattern, from xxHash (https://github.com/Cyan4973/xxHash).
+_P1, _P2, _P3 = (np.uint64(each) for each in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+_HALF = np.uint64(32)
 
 
-def shingles_of(text: str, least_words: int) -> frozenset[str]:
-    """Return the three-word shingles of a text; none where it has fewer than ``least_words`` words.
+def hashed_shingles(texts: pl.Series) -> tuple[Hashes, Ints]:
+    """Return the hashes of all three-word shingles, and where each text's begin, shape (texts + 1,).
 
-    >>> sorted(shingles_of("She said he left", least_words=3))
-    ['said he left', 'she said he']
+    A text of w words has w - 2 shingles; words are runs of letters, whatever their case.
+
+    >>> _, starts = hashed_shingles(pl.Series(["She said he left", "She left"]))
+    >>> starts.tolist()
+    [0, 2, 2]
     """
-    words = _WORD.findall(text.lower())
-    if len(words) < max(least_words, SHINGLE_WORDS):
-        return frozenset()
-    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+    lowered = texts.str.to_lowercase()
+    others = lowered.str.contains(_BEYOND_ASCII).arg_true()
+    if len(others):
+        lowered = lowered.scatter(others, lowered.gather(others).str.replace_all(_NO_LETTER, " "))
+    sizes = lowered.str.len_bytes().to_numpy().astype(np.int64)
+    # A blank after each text parts it from the next; eight more can be read past any word.
+    joined = (str(lowered.str.join(" ")[0] or "") + " " * 9).encode()
+    letters = np.frombuffer((b" " + joined).translate(_IS_LETTER), dtype=np.bool_)
+    edges = np.flatnonzero(letters[1:] != letters[:-1])
+    begins, ends = edges[::2], edges[1::2]
+    words = _hashed(joined, begins, ends)
+    first = np.concatenate([[0], np.searchsorted(begins, np.cumsum(sizes + 1))])
+    counts = np.maximum(np.diff(first) - (SHINGLE_WORDS - 1), 0)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    # Shingle number n of a text begins at its word number n.
+    at = np.arange(starts[-1]) + np.repeat(first[:-1] - starts[:-1], counts)
+    shingles = _mixed(words[at] * _P1 + words[at + 1])
+    return _mixed(shingles * _P2 + words[at + 2]), starts
 
 
-def bands_for(similarity: float) -> int:
-    """Return the bands that keep the chance of missing a pair of this similarity at most 1 in 1,000.
+def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
+    """Return a hash of each word: of its first and last eight bytes and its length."""
+    eights = np.ndarray((len(joined) - 7,), dtype="<u8", buffer=joined, strides=(1,))
+    lengths = ends - begins
+    words: Hashes = (eights[begins] & _FIRST_BYTES[np.minimum(lengths, 8)]) + lengths.astype(np.uint64) * _P3
+    long = np.flatnonzero(lengths > 8)
+    words[long] += _mixed(eights[ends[long] - 8] * _P2)
+    return _mixed(words * _P1)
 
-    Source: a pair of Jaccard similarity s shares none of b bands of r rows with chance (1 - s^r)^b; Leskovec,
-    Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
+
+def _mixed(hashes: Hashes) -> Hashes:
+    hashes ^= hashes >> _HALF
+    hashes *= _P2
+    hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def bands_for(similarity: float) -> tuple[int, int]:
+    """Return the bands and their rows of which a pair so similar shares two but for a chance of 1 in 1,000.
+
+    Source: a pair of Jaccard similarity s shares a band of r rows with chance s^r; Leskovec, Rajaraman and
+    Ullman, Mining of Massive Datasets, section 3.4. Of b bands it shares at most one with chance
+    (1 - s^r)^b + b s^r (1 - s^r)^(b - 1); asking for two instead of one spares nine of ten vain comparisons.
 
     >>> bands_for(0.6)
-    40
+    (22, 2)
     """
     for rows in _ROWS:
-        bands = SIGNATURE_SLOTS // rows
-        if (1 - similarity**rows) ** bands <= MISSED_PAIR_CHANCE:
-            return bands
-    return SIGNATURE_SLOTS
+        shared = similarity**rows
+        for bands in range(2, SIGNATURE_SLOTS // rows + 1):
+            apart = (1 - shared) ** (bands - 1)
+            if apart * (1 - shared) + bands * shared * apart <= MISSED_PAIR_CHANCE:
+                return bands, rows
+    return SIGNATURE_SLOTS, 1
 
 
-def find_repeats(
-    records: Sequence[Record], settings: Settings
-) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-    """Yield (key of a record, key of the first record that it repeats), in the order of opening.
+@dataclass(frozen=True, slots=True)
+class Narratives:
+    """What records say, when and where, in the order of opening.
+
+    ``opened_at`` is in microseconds; ``areas`` are empty where unknown. All are of one length.
+    """
+
+    texts: pl.Series
+    opened_at: Sequence[int]
+    areas: Sequence[str]
+
+
+def find_repeats(narratives: Narratives, settings: Settings) -> Iterator[tuple[int, int]]:
+    """Yield (place of a record, place of the first record that it repeats), in the order of opening.
 
     A record repeats another if it was opened within ``repeat_hours`` after it, both have at least
     ``repeat_min_words`` words, the Jaccard similarity of their three-word shingles is at least
@@ -63,31 +124,88 @@ def find_repeats(
 
     Parameters
     ----------
-    records : sequence of Record
-        In any order.
+    narratives : Narratives
+        In the order of opening.
     settings : Settings
         ``repeat_hours`` (hours), ``repeat_similarity`` (share), ``repeat_min_words`` (words).
 
     Source: domain.md 9, point 9 (repeat calls are one thread); shingles and MinHash: Broder 1997.
     """
-    ordered = sorted(records, key=lambda record: (record.opened_at, record.key))
-    shingled = [(record, shingles_of(record.text, settings.repeat_min_words)) for record in ordered]
-    shingled = [(record, shingles) for record, shingles in shingled if shingles]
-    signatures = RMinHash.from_token_sets([shingles for _, shingles in shingled], SIGNATURE_SLOTS, _SEED)
-    index = RMinHashLSH(settings.repeat_similarity, SIGNATURE_SLOTS, bands_for(settings.repeat_similarity))
-    window = timedelta(hours=settings.repeat_hours)
-    firsts: deque[int] = deque()
-    for place, (record, shingles) in enumerate(shingled):
-        while firsts and record.opened_at - shingled[firsts[0]][0].opened_at > window:
-            index.remove(firsts.popleft())
-        for candidate in sorted(index.query(signatures[place])):
-            first, of_first = shingled[candidate]
-            if record.area and first.area and record.area != first.area:
+    least, window = settings.repeat_similarity, int(settings.repeat_hours * 3_600_000_000)
+    bands, rows = bands_for(least)
+    firsts = _Firsts(window)
+    areas = narratives.areas
+    for part in range(0, len(narratives.texts), _AT_ONCE):
+        hashes, starts = hashed_shingles(narratives.texts.slice(part, _AT_ONCE))
+        words = np.diff(starts) + SHINGLE_WORDS - 1
+        keys = _band_keys(hashes, starts, bands, rows)
+        # Half of each hash tells two shingles of two texts apart.
+        halves = (hashes >> _HALF).astype(np.uint32)
+        for row in np.flatnonzero(words >= max(settings.repeat_min_words, SHINGLE_WORDS)).tolist():
+            place, opened_at = part + row, narratives.opened_at[part + row]
+            mine = halves[starts[row] : starts[row + 1]]
+            for first, theirs in firsts.like(keys[row], opened_at):
+                apart = areas[place] and areas[first] and areas[place] != areas[first]
+                if not apart and _similarity(mine, theirs) >= least:
+                    yield place, first
+                    break
+            else:
+                firsts.add(place, keys[row], opened_at, mine)
+
+
+def _similarity(one: Halves, other: Halves) -> float:
+    ours, theirs = set(one.tolist()), set(other.tolist())
+    common = len(ours & theirs)
+    return common / (len(ours) + len(theirs) - common)
+
+
+def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> list[list[int]]:
+    """Return a number for each band of each text's signature, shape (texts, bands)."""
+    made = RMinHash.digest_matrix_from_flat_token_hashes(
+        hashes, starts.astype(np.uint64), bands * rows, _SEED
+    )
+    slots = np.array(made.to_rows(), dtype=np.uint64).reshape(len(starts) - 1, bands, rows)
+    keys = np.broadcast_to(np.arange(bands, dtype=np.uint64) * _P3, slots.shape[:2]).copy()
+    for row in range(rows):
+        keys = _mixed(keys * _P1 + slots[:, :, row])
+    return cast("list[list[int]]", (keys >> _HALF).tolist())
+
+
+class _Firsts:
+    """The records that repeat none, by the bands of their signatures; those out of the window are let go."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._now, self._before = _Turn(), _Turn()
+        self._since: int | None = None
+
+    def add(self, place: int, keys: list[int], opened_at: int, shingles: Halves) -> None:
+        """Take in a record, no earlier than those before it."""
+        if self._since is None or opened_at - self._since > self._window:
+            # What was taken in before the last turn is out of the window by now.
+            self._before, self._now, self._since = self._now, _Turn(), opened_at
+        self._now.records[place] = (opened_at, shingles.copy())
+        places = self._now.places
+        shared = {key: (*places[key], place) for key in keys if key in places}
+        places.update(dict.fromkeys(keys, (place,)))
+        places.update(shared)
+
+    def like(self, keys: list[int], opened_at: int) -> Iterator[tuple[int, Halves]]:
+        """Give the records of the window that share two bands, in the order of opening."""
+        for turn in (self._before, self._now):
+            held = list(map(turn.places.get, keys))
+            if held.count(None) > len(keys) - 2:
                 continue
-            common = len(shingles & of_first)
-            if common >= settings.repeat_similarity * (len(shingles) + len(of_first) - common):
-                yield record.key, first.key
-                break
-        else:
-            index.insert(place, signatures[place])
-            firsts.append(place)
+            bands = Counter(place for places in held if places for place in places)
+            for place in sorted(place for place, shared in bands.items() if shared > 1):
+                opened, shingles = turn.records[place]
+                if opened_at - opened <= self._window:
+                    yield place, shingles
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Records of one window's length: which have a band, and when each was opened with what shingles."""
+
+    places: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    records: dict[int, tuple[int, Halves]] = field(default_factory=dict)

@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from triage.reading.entries import split_entries
 from triage.reading.mapping import folded
+from triage.reading.raw import NotText, storable
 from triage.reading.records import ANSWERS, CRIME_STATUSES, FORM_VERSIONS, Crime, Record
-from triage.reading.sources import NotText, storable
 
 REFERENCE_CHARACTERS_MAX = 64
 YEARS = range(1900, 2201)
@@ -243,10 +242,10 @@ class RecordRow(Row):
     text: Text = ""
 
     def record(self) -> Record:
-        """Return the record, with the entries of its text."""
+        """Return the record."""
         given: dict[str, Any] = {name: value for name, value in self if name in _RECORD_FIELDS}
         given |= self.times()
-        return Record(source=self.table, entries=split_entries(self.text), **given)
+        return Record(source=self.table, **given)
 
     def times(self) -> dict[str, Any]:
         """Return what the record's fields are called where the table names them otherwise."""
