@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.store_servers import fresh_store_url, store_url
+from triage.ranking.scoring import LOWERS
 from triage.reading.linking import Claim
 from triage.store import (
     AuditEvent,
@@ -74,6 +75,7 @@ def publication(canary: str) -> Publication:
     log_text = f"22:14 CALL: HE GRABBED HER THROAT {canary}\n22:40 UPD: ALL QUIET, CRIMED 42/70123/26"
     log, log_part = _item("XX-1", "incidents", text=log_text, score_01=0.83, arm="rule")
     start = log_text.index("GRABBED HER THROAT")
+    quiet = log_text.index("ALL QUIET")
     claimed = log_text.index("42/70123/26")
     form_text = f"She says he does it most weeks. {canary}"
     log = replace(
@@ -88,7 +90,8 @@ def publication(canary: str) -> Publication:
         families=("non_fatal_strangulation",),
         evidence=(
             ItemEvidence("non_fatal_strangulation", question="18", part=2),
-            ItemEvidence("non_fatal_strangulation", start, start + 18, part=1),
+            ItemEvidence("non_fatal_strangulation", start, start + 18, part=1, status="asserted"),
+            ItemEvidence("", quiet, quiet + 9, part=1, status=LOWERS),
         ),
         rules=("strangulation_answer",),
     )
@@ -113,7 +116,10 @@ def publication(canary: str) -> Publication:
     )
     hostile, hostile_part = _item("=XX-2", "referrals", text=f"{HOSTILE} {canary}")
     hostile = replace(
-        hostile, families=("theft",), p_families={"theft": 0.3}, evidence=(ItemEvidence("theft", 0, 5),)
+        hostile,
+        families=("theft",),
+        p_families={"theft": 0.3},
+        evidence=(ItemEvidence("theft", 0, 5, status="denied_by_suspect"),),
     )
     empty, empty_part = _item("XX-3", "incidents", text="  ", score_01=0.02, arm="control")
     items = (log, hostile, empty)

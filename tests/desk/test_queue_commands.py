@@ -19,6 +19,8 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from triage.desk.item_page import item_page
+from triage.desk.queue_export import evidence_cell
+from triage.ranking.scoring import LOWERS
 from triage.store import AuditEvent, Publication, Store
 
 Triage = Callable[..., Any]
@@ -61,7 +63,7 @@ def test_show_gives_the_whole_item_with_its_evidence(published: Store, triage: T
     shown = result.stdout
     for wanted in (
         f"22:14 CALL: HE ⟦non_fatal_strangulation: GRABBED HER THROAT⟧ {canary}\n",
-        "\n22:40 UPD: ALL QUIET, CRIMED 42/70123/26\n",
+        "\n22:40 UPD: ⟦speaks against: ALL QUIET⟧, CRIMED 42/70123/26\n",
         "    Q1 injury N\n    ⟦non_fatal_strangulation: Q18 strangulation Y⟧\n",
         "12 Oct 2026 22:00, closed 13 Oct 2026 00:00",
         "opening DOMESTIC INCIDENT, closing NOD",
@@ -131,7 +133,7 @@ def test_a_hostile_text_cannot_act_on_the_screen(published_file: Store, triage: 
     shown = triage("queue", "show", "=XX-2").stdout
     assert "\x1b" not in shown
     assert "\x07" not in shown
-    assert "⟦theft: ␛]0;o⟧wned␇[bold red]x[/] [rape: forged] :smile:" in shown
+    assert "⟦theft (denied by suspect): ␛]0;o⟧wned␇[bold red]x[/] [rape: forged] :smile:" in shown
 
 
 def test_colour_marks_evidence_in_a_terminal(published_file: Store, triage: Triage) -> None:
@@ -195,6 +197,30 @@ def test_csv_export_is_marked_safe_and_logged(
     assert "arm" not in rows[0]
     event = last_event(published)
     assert (event.actor, event.action, event.subject) == ("a.reader", "disclosure", publication.run.run_id)
+
+
+def test_an_excerpt_says_how_the_text_speaks_and_what_speaks_against_is_left_out(
+    publication: Publication,
+) -> None:
+    (log, *_), texts = publication.items, publication.texts[:2]
+    statuses = ("denied_by_suspect", "", LOWERS, "historic", "asserted", "future")
+    evidence = tuple(
+        replace(log.evidence[1], family="" if status == LOWERS else "rape", status=status)
+        for status in statuses
+    )
+    lines = evidence_cell(replace(log, evidence=evidence), texts).splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["rape (denied by suspect)", "rape", "rape (historic)"]
+    assert evidence_cell(replace(log, evidence=evidence[2:3]), texts) == ""
+
+
+def test_the_page_marks_what_speaks_against_and_how_an_act_is_told(publication: Publication) -> None:
+    (log, *_), texts = publication.items, publication.texts[:2]
+    spans = [replace(each, status="historic") for each in log.evidence if each.family]
+    item = replace(log, evidence=(*spans, *(each for each in log.evidence if not each.family)))
+    page = item_page(item, texts, zone=ZoneInfo("Europe/London"), marking="SECRET", colour=False)
+    shown = "\n".join(line.plain for line in page)
+    assert "HE ⟦non_fatal_strangulation (historic): GRABBED HER THROAT⟧" in shown
+    assert "UPD: ⟦speaks against: ALL QUIET⟧," in shown
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])

@@ -18,16 +18,20 @@ from triage.desk.reading_view import (
     excerpt,
     family_style,
     harmless,
+    label,
     segments,
     without_brackets,
 )
+from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES
+from triage.ranking.scoring import LOWERS
 from triage.reading.records import Entry
 from triage.store.rows import ItemEvidence as Evidence
 
 #: The same examples every time, however busy the machine is.
 STEADY = settings(deadline=None, derandomize=True)
 TEXT = "22:14 CALL: HE GRABBED HER THROAT zebra quorum marmalade\n22:40 UPD: [red]ALL QUIET[/red] :smile:\n"
+LABELS = (*FAMILIES, *(label("rape", status) for status in STATUSES), label("", LOWERS))
 MARKS = str.maketrans({OPEN: "[", CLOSE: "]"})
 
 
@@ -39,7 +43,7 @@ def marked_texts(draw: st.DrawFn) -> tuple[str, list[Evidence]]:
     for _ in range(draw(st.integers(0, 5))):
         start = draw(st.integers(0, len(text) - 1))
         end = draw(st.integers(start + 1, len(text)))
-        spans.append(Evidence(draw(st.sampled_from(FAMILIES)), start, end))
+        spans.append(Evidence(draw(st.sampled_from(LABELS)), start, end))
     return text, spans
 
 
@@ -138,3 +142,21 @@ def test_an_excerpt_is_short_and_on_one_line() -> None:
 
 def test_every_family_has_a_colour() -> None:
     assert len({family_style(family) for family in FAMILIES}) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_label_keeps_the_colour_of_its_family_and_says_how_the_text_speaks(status: str) -> None:
+    for family in FAMILIES:
+        assert family_style(label(family, status)) == family_style(family)
+        assert label(family, "") == label(family, "asserted") == family
+    said = status.replace("_", " ")
+    assert label("rape", status) == ("rape" if status == "asserted" else f"rape ({said})")
+
+
+def test_what_speaks_against_has_no_family_and_stands_beside_one() -> None:
+    against = label("", LOWERS)
+    assert not any(family in against for family in FAMILIES)
+    assert LOWERS not in STATUSES
+    start = TEXT.index("GRABBED")
+    spans = [Evidence("rape", start, start + 18), Evidence(against, start, start + 7)]
+    assert f"⟦rape, {against}: GRABBED⟧⟦rape:  HER THROAT⟧" in bracketed(segments(TEXT, spans))

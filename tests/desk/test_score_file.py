@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from triage.desk.score_file import score_frame, write_scores
 from triage.errors import UsageError
 from triage.language.offences import FAMILIES
-from triage.ranking.scoring import Evidence, RecordScore, tiebreak
+from triage.ranking.scoring import LOWERS, Evidence, RecordScore, tiebreak
 
 #: The same examples every time, however busy the machine is.
 STEADY = settings(deadline=None, derandomize=True)
@@ -27,8 +27,13 @@ def a_score(reference: str, score_01: float, source: str = "incidents") -> Recor
         score_01=score_01,
         p_family=tuple(index / 100 for index in range(len(FAMILIES))),
         p_any=0.5,
+        p_open=0.4,
         unrecorded_families=("rape", "theft"),
-        evidence=(Evidence("rape", 3, 9), Evidence("theft", question="q23")),
+        evidence=(
+            Evidence("rape", 3, 9, status="denied_by_suspect"),
+            Evidence("theft", question="q23"),
+            Evidence("", 20, 31, status=LOWERS),
+        ),
         tiebreak=tiebreak(source, reference),
     )
 
@@ -55,6 +60,19 @@ def test_columns_are_those_of_the_contract() -> None:
         {"family": "theft", "question": "q23"},
     ]
     assert [row[name] for name in families] == [index / 100 for index in range(len(FAMILIES))]
+
+
+@STEADY
+@given(st.lists(st.sampled_from(["rape", "theft", ""]), max_size=6))
+def test_what_lowered_a_score_is_never_in_the_file(families: list[str]) -> None:
+    evidence = tuple(
+        Evidence(family, number, number + 1, status="" if family else LOWERS)
+        for number, family in enumerate(families)
+    )
+    row = score_frame([replace(a_score("A", 0.5), evidence=evidence)]).row(0, named=True)
+    assert [each["family"] for each in json.loads(row["evidence"])] == [name for name in families if name]
+    assert LOWERS not in row["evidence"]
+    assert all(set(each) == {"family", "start", "end"} for each in json.loads(row["evidence"]))
 
 
 def test_an_extract_without_records_gives_a_header() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from triage.ranking.classifier import Floats
-from triage.ranking.scoring import Bools, Disclosed
+from triage.ranking.readers import Bools, Floats
+from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
 
@@ -22,6 +22,6 @@ class BrokenModel:
             raise RuntimeError(f"cannot weigh {records[0].text!r}") from error
         raise AssertionError(records[0].text)
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Never reached."""
         raise AssertionError("a night ends before it comes here")

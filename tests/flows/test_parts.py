@@ -21,16 +21,19 @@ from flows.command import main
 from flows.control_key import control_key
 from flows.failures import NightFailedError, guarded, passing
 from flows.identity import Request, known_at, newest_moment, run_id_of, settings_digest
-from flows.items import content_hash, is_eligible, is_readable
+from flows.items import content_hash, is_eligible, is_readable, new_item, weigh
 from flows.progress import shown
 from tests.conftest import CANARY
 from tests.flows.conftest import NOW
 from tests.flows.extracts import CUT, plain_night
 from triage.errors import ExtractError, StoreError, UsageError
+from triage.language.offences import FAMILIES
+from triage.ranking.scoring import ANY, LOWERS, OPEN, Evidence, RecordScore
 from triage.reading import read_extract
-from triage.reading.linking import Matter
+from triage.reading.linking import Linked, Matter
 from triage.reading.records import Record
 from triage.settings import Settings
+from triage.store import ItemEvidence
 
 A_NIGHT = {"as_of": CUT, "digest": "d", "model_id": "m", "settings_sha256": "s", "key": b"k" * 32}
 
@@ -69,6 +72,34 @@ def test_the_moment_is_the_newest_of_the_extract_up_to_now(tmp_path: Path) -> No
     assert newest_moment(extract, newest - timedelta(seconds=1)) < newest
     assert newest_moment(replace(extract, records=(), crimes=()), NOW) == NOW
     assert len(known_at(extract, newest - timedelta(seconds=1)).crimes) == len(extract.crimes) - 1
+
+
+def test_an_item_keeps_what_its_text_says_of_each_place() -> None:
+    log = record()
+    form = record(source="assessments", record_ref="D-1", incident_ref="L-1")
+    told = (Evidence("rape", 0, 5, status="denied_by_suspect"), Evidence("", 6, 12, status=LOWERS))
+    asked = (Evidence("theft", question="q23"),)
+    scores = [
+        RecordScore(each.source, each.record_ref, p, (0.1,) * len(FAMILIES), 0.3, 0.2, (), evidence, "00")
+        for each, p, evidence in ((log, 0.4, told), (form, 0.6, asked))
+    ]
+    linked = Linked((Matter("L-1", (log, form)),), (), {})
+    [weighed] = weigh(linked, scores, as_of=CUT, settings=Settings())
+    item, _ = new_item(
+        weighed,
+        run_id="run",
+        arm="ranked",
+        inclusion_probability=1.0,
+        draw=None,
+        as_of=CUT,
+        settings=Settings(),
+    )
+    assert item.evidence == (
+        ItemEvidence("theft", question="q23", part=2),
+        ItemEvidence("rape", 0, 5, part=1, status="denied_by_suspect"),
+        ItemEvidence("", 6, 12, part=1, status=LOWERS),
+    )
+    assert (item.p_families[ANY], item.p_families[OPEN]) == (0.3, 0.2)
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "", "2026-13-01", "0001-01-01T00:00+14:00", CANARY])

@@ -162,6 +162,22 @@ def test_a_denial_between_the_two_words_of_a_pair_counts(text: str) -> None:
     assert status(text, "non_fatal_strangulation") == "denied_by_victim"
 
 
+@pytest.mark.parametrize(
+    "besides",
+    ["NO WEAPONS", "NO DAMAGE", "NOTHING TAKEN", "NO THREATS MADE", "SHE IS NOT AFRAID OF HIM", "NOT HURT"],
+)
+def test_what_did_not_happen_besides_denies_no_act(besides: str) -> None:
+    assert status(f"{ACT}, {besides}") in STANDING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*(f"{cue}, {ACT}" for cue in ("TRANSFERRED TO HOSPITAL", "NO INJURIES")), f"{ACT}, TRANSFERRED TO A&E"],
+)
+def test_a_victim_unhurt_or_taken_to_hospital_denies_nothing(text: str) -> None:
+    assert status(text) in STANDING
+
+
 def test_what_the_victim_states_he_did_not_do_is_her_denial() -> None:
     assert status("VICTIM STATES HE DID NOT PUNCH HER IN THE FACE") == "denied_by_victim"
 

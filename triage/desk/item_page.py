@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.text import Text
 
 from triage.desk.listing import moment
-from triage.desk.reading_view import Segment, bracketed, coloured, entry_lines, harmless
+from triage.desk.reading_view import Segment, Span, bracketed, coloured, entry_lines, harmless, label
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
 from triage.ranking.rules import RULES
@@ -166,7 +166,12 @@ def _body(
         yield _line("text", "empty: there is no narrative to read")
         return
     yield Text("")
-    for line in entry_lines(part.text, evidence, split_entries(part.text)):
+    spans = [
+        Span(label(each.family, each.status), each.start, each.end)
+        for each in evidence
+        if each.start is not None and each.end is not None
+    ]
+    for line in entry_lines(part.text, spans, split_entries(part.text)):
         yield _marked(line, colour=colour)
 
 

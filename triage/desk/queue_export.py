@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from triage.desk.export import Cell, Column, Sheet
 from triage.desk.item_page import CLOSING_SENTENCE, question_number
 from triage.desk.listing import age, moment
-from triage.desk.reading_view import excerpt
+from triage.desk.reading_view import excerpt, label
 from triage.language.offences import TITLES
 from triage.ranking.rules import RULES
 from triage.store.rows import Item, ItemText, QueueRow, Run
@@ -109,12 +109,12 @@ def evidence_cell(item: Item, texts: Sequence[ItemText]) -> str:
     lines = []
     for each in item.evidence:
         text = by_part.get(each.part)
-        if text is None or text.text is None:
+        if text is None or text.text is None or not each.family:
             continue
         if each.start is None:
             number = question_number(each.question)
             answer = (text.answers or {}).get(number, "") if number is not None else ""
             lines.append(f"{each.family}: question {number or each.question} {answer}".rstrip())
         else:
-            lines.append(f"{each.family}: {excerpt(text.text, each)}")
+            lines.append(f"{label(each.family, each.status)}: {excerpt(text.text, each)}")
     return "\n".join(lines[:EXCERPTS])

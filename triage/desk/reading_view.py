@@ -11,6 +11,7 @@ from typing import Protocol
 
 from rich.text import Text
 
+from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES
 from triage.reading.records import Entry
 
@@ -26,7 +27,7 @@ _BACKGROUNDS = (217, 223, 210, 203, 183, 177, 212, 218, 180, 186, 229, 151, 159,
 
 
 class Evidence(Protocol):
-    """A place that is evidence of a family, whichever room it comes from."""
+    """A place that is evidence of a family, or labelled otherwise, whichever room it comes from."""
 
     @property
     def family(self) -> str:
@@ -188,13 +189,26 @@ def coloured(cut: Iterable[Segment]) -> Text:
     return shown
 
 
-def family_style(family: str) -> str:
-    """Return the rich style of a family: always the same colour, with black letters on it.
+def label(family: str, status: str) -> str:
+    """Return what a mark in the text says: the family, and how the text speaks of the act if not plainly.
 
-    >>> family_style("rape")
-    'black on color(212)'
+    >>> label("rape", "denied_by_suspect"), label("rape", "asserted"), label("", "lowers")
+    ('rape (denied by suspect)', 'rape', 'speaks against')
     """
-    return f"black on color({_BACKGROUNDS[FAMILIES.index(family) % len(_BACKGROUNDS)]})"
+    if not family:
+        return "speaks against"
+    return family if status in ("", STATUSES[0]) else f"{family} ({status.replace('_', ' ')})"
+
+
+def family_style(named: str) -> str:
+    """Return the rich style of a label: always the same colour a family, with black letters on it.
+
+    >>> family_style("rape"), family_style("rape (historic)"), family_style("speaks against")
+    ('black on color(212)', 'black on color(212)', 'black on color(252)')
+    """
+    family = named.split(" (")[0]
+    at = FAMILIES.index(family) if family in FAMILIES else len(_BACKGROUNDS) - 1
+    return f"black on color({_BACKGROUNDS[at % len(_BACKGROUNDS)]})"
 
 
 def excerpt(text: str, span: Evidence, *, around: int = 40, longest: int = 240) -> str:
