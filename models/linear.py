@@ -55,15 +55,16 @@ def build(table: TrainingTable) -> LinearModel:
     classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples))
     recorded = _flags([example.recorded for example in examples])
     missed = np.array([example.missed for example in examples])
+    weights = np.array([example.weight for example in examples])
     layer = UnrecordedLayer().fit(
         classifier.held_out_p_family_,
         classifier.held_out_p_any_,
         classifier.held_out_p_open_,
         recorded,
         missed,
-        np.array([example.weight for example in examples]),
+        weights,
     )
-    return LinearModel(classifier, layer, float(missed.mean()))
+    return LinearModel(classifier, layer, float(np.average(missed, weights=weights)))
 
 
 def labels_of(reading: Reading, examples: Sequence[Example]) -> Labels:
@@ -120,7 +121,8 @@ def _marks(reading: Reading, found: Disclosure) -> tuple[tuple[Mark, ...], ...]:
     likely = np.argsort(-found.p_family, axis=1, kind="stable")[:, :_FAMILIES_MARKED]
     stated = found.stated
     acts = zip(stated.clauses.tolist(), stated.families.tolist(), stated.statuses.tolist(), strict=True)
-    status = {(clause, family): STATUSES[number] for clause, family, number in acts}
+    # Sorted, so that of several acts in one clause the one that counts least for it gives its status.
+    status = {(clause, family): STATUSES[number] for clause, family, number in sorted(acts)}
     places = list(
         zip(reading.starts.tolist(), reading.ends.tolist(), reading.questions.tolist(), strict=True)
     )
