@@ -119,16 +119,19 @@ def score(
     settings = columns.applied_to(settings)
     moment = parsed_moment(as_of, settings.zone) if as_of else None
 
-    from triage.desk.score_extract import score_extract
+    from triage.desk.helpers import Helpers
 
-    scored = score_extract(
-        extract,
-        settings,
-        mapping=columns,
-        moment=moment,
-        model=lambda: _model(settings, model),
-        jobs=jobs,
-    )
+    with Helpers(jobs - 1, modules=("triage.desk.score_extract", "spacy.tokenizer", "models")) as helpers:
+        from triage.desk.score_extract import score_extract
+
+        scored = score_extract(
+            extract,
+            settings,
+            mapping=columns,
+            moment=moment,
+            model=lambda: _model(settings, model),
+            helpers=helpers,
+        )
     write_frame(scored.frame, out)
     if scored.unknown_codes:
         typer.echo(

@@ -85,26 +85,24 @@ def score_frame(scores: Sequence[RecordScore]) -> pl.DataFrame:
 
 def part_frame(scores: Scores) -> pl.DataFrame:
     """Return the columns of some of the records, but for the rank, with the hash that breaks ties."""
+    import numpy as np
     import polars as pl
 
     from triage.ranking.scoring import tiebreak
 
-    named = {numbers: ";".join(FAMILIES[at] for at in numbers if at >= 0) for numbers in _distinct(scores)}
+    numbers, which = np.unique(scores.families, axis=0, return_inverse=True)
+    named = [";".join(FAMILIES[at] for at in each if at >= 0) for each in numbers.tolist()]
     return pl.DataFrame(
         {
             "record_ref": [reference for _, reference in scores.keys],
             "source": [source for source, _ in scores.keys],
             "score_01": scores.score_01,
             **{f"p_{family}": scores.p_family[:, at] for at, family in enumerate(FAMILIES)},
-            "unrecorded_families": [named[tuple(numbers)] for numbers in scores.families.tolist()],
+            "unrecorded_families": [named[at] for at in which.ravel().tolist()],
             "evidence": _evidence_of(scores.shown, len(scores.keys)),
             _TIEBREAK: [tiebreak(*key) for key in scores.keys],
         }
     )
-
-
-def _distinct(scores: Scores) -> set[tuple[int, ...]]:
-    return set(map(tuple, scores.families.tolist()))
 
 
 def _evidence_of(marks: Marks, records: int) -> list[str]:

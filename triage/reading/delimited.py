@@ -188,7 +188,7 @@ def read_rows(
             "the file is empty, without even a header line", where=where, mend="export it again"
         )
     delimiter = delimiter or _delimiter(lines, skipped, wanted)
-    rows = _parsed(_Lines(islice(lines(), skipped, None)), delimiter, where)
+    rows = _rows(lambda: islice(lines(), skipped, None), delimiter, where)
     header = next(rows)
     if isinstance(header, str):
         raise ExtractError("the header line has a quote out of place", where=where, mend="export it again")
@@ -216,6 +216,18 @@ def _delimiter(lines: Callable[[], Iterator[str]], skipped: int, wanted: Collect
         if score > best_score:
             best, best_score = delimiter, score
     return best
+
+
+def _rows(lines: Callable[[], Iterator[str]], delimiter: str, where: str) -> Iterator[list[str] | str]:
+    given = 0
+    try:
+        for row in csv.reader(lines(), delimiter=delimiter, strict=True):
+            if row:
+                given += 1
+                yield row
+    except csv.Error:
+        # From here on with more care, and more time.
+        yield from islice(_parsed(_Lines(lines()), delimiter, where), given, None)
 
 
 class _Lines:

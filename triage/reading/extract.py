@@ -93,6 +93,7 @@ def read_extract(
     mapping: ForceMapping | None = None,
     as_of: datetime | None = None,
     progress: Progress | None = None,
+    hashed: bool = True,
 ) -> Extract:
     """Return the records and crimes of one night, and every row that is neither with its reason.
 
@@ -109,6 +110,8 @@ def read_extract(
         Aware. Later records are counted in the notes; none is dropped here.
     progress : callable, optional
         Called with a table's name and the number of its rows read so far.
+    hashed : bool
+        Whether the extract is to be told from others by its ``digest``, which is empty otherwise.
 
     Raises
     ------
@@ -152,7 +155,8 @@ def read_extract(
         if later:
             notes.append(f"{later:,} records are later than the moment as of which the extract is read")
     ordered = sorted_rejects(rejects)
-    return Extract(records, crimes, ordered, counts, tuple(notes), _digest(records, crimes, ordered))
+    digest = _digest(records, crimes, ordered) if hashed else ""
+    return Extract(records, crimes, ordered, counts, tuple(notes), digest)
 
 
 def _sources(path: Path, mapping: ForceMapping) -> tuple[Mapping[str, Path | RawTable], list[str]]:

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from triage.reading.claims import Claim, canonical, canonical_all, check_claims, find_all_claims, tail_parts
+from triage.reading.claims import (
+    Claim,
+    canonical,
+    canonical_all,
+    check_claims,
+    find_all_claims,
+    largest_numbers,
+    tail_parts,
+)
 from triage.reading.columns import Records
 from triage.reading.records import Crime
 from triage.reading.repeats import Narratives, find_repeats
@@ -111,23 +119,21 @@ def comparable(reference: str) -> str:
     return " ".join(reference.split()).casefold()
 
 
-def group(keys: Keys, crimes: Iterable[Crime], settings: Settings) -> Groups:
-    """Return which records are about one matter, and its crimes; see ``triage.reading.linking.link``."""
+def group(keys: Keys, crimes: Iterable[Crime], settings: Settings, *, borne_out: bool = False) -> Groups:
+    """Return which records are about one matter, and its crimes; see ``triage.reading.linking.link``.
+
+    With ``borne_out`` only such claims are looked for as a crime or record of the extract bears out: they
+    alone link anything, and most texts need not be searched.
+    """
     known, cancelled = _cancelled_by_record(keys, sorted(crimes, key=lambda crime: crime.crime_ref))
     sets = _Sets(list(range(len(keys.references))))
     places = _join_by_reference(keys, sets)
     by_canonical: dict[str, Crime] = {}
     for crime, reference in zip(known, canonical_all([crime.crime_ref for crime in known]), strict=True):
         by_canonical.setdefault(reference, crime)
-    claims = _check_all(keys, by_canonical, sets, settings)
-    order = sorted(range(len(keys.references)), key=keys.opened_at.__getitem__)
-    narratives = Narratives(
-        keys.texts.gather(order),
-        [keys.opened_at[place] for place in order],
-        [keys.areas[place] for place in order],
-    )
-    for later, earlier in find_repeats(narratives, settings):
-        sets.join(order[earlier], order[later], "repeat")
+    claims = _check_all(keys, by_canonical, sets, settings, borne_out=borne_out)
+    for later, earlier in find_repeats(Narratives(keys.texts, keys.opened_at, keys.areas), settings):
+        sets.join(earlier, later, "repeat")
 
     by_reference = {crime.crime_ref: crime for crime in known}
     crimes_of: dict[int, dict[str, Crime]] = defaultdict(dict)
@@ -201,7 +207,9 @@ def _join_by_reference(keys: Keys, sets: _Sets) -> dict[str, int]:
         first = own[incident] if incident in own else naming.setdefault(incident, place)
         if first != place:
             sets.join(first, place, "incident")
-    return naming | own
+    for incident, place in naming.items():
+        own.setdefault(incident, place)
+    return own
 
 
 class _Logs:
@@ -244,17 +252,19 @@ def _ending(references: Sequence[str], ends: Collection[str]) -> list[int]:
 
 
 def _check_all(
-    keys: Keys, crimes: Mapping[str, Crime], sets: _Sets, settings: Settings
+    keys: Keys, crimes: Mapping[str, Crime], sets: _Sets, settings: Settings, *, borne_out: bool
 ) -> dict[int, tuple[Claim, ...]]:
     """Return every record's checked claims, and join a record to the log it verifiably duplicates."""
     found: dict[int, tuple[Claim, ...]] = {}
+    only = largest_numbers(crimes) if borne_out else None
     for at in range(0, len(keys.texts), _AT_ONCE):
-        for place, raw in find_all_claims(keys.texts.slice(at, _AT_ONCE)):
+        for place, raw in find_all_claims(keys.texts.slice(at, _AT_ONCE), only):
             found[at + place] = raw
     if not found:
         return {}
     by_reference = {reference: crime.crime_ref for reference, crime in crimes.items()}
-    records = frozenset(canonical_all(keys.references))
+    # A claim that is only a record's own reference is none, and is not borne out either.
+    records = frozenset(() if borne_out else canonical_all(keys.references))
     duplicates = [claim for raw in found.values() for claim in raw if claim.kind == "duplicate"]
     logs = _Logs(keys, [claim.reference for claim in duplicates])
     window = int(settings.repeat_hours * 3_600_000_000) * DUPLICATE_CLAIM_WINDOWS
@@ -269,6 +279,8 @@ def _check_all(
             log_named=_asking(logs, place, window, targets),
             own_force_prefixes=settings.own_force_prefixes,
         )
+        if borne_out:
+            claims = tuple(claim for claim in claims if claim.status == "verified")
         if claims:
             checked[place] = claims
         for target in sorted(targets.values()):

@@ -143,8 +143,8 @@ class Extract:
 
     ``records`` are sorted by table and reference and ``crimes`` by reference, so that the order of rows in
     the files never matters; the records that were read lie in columns, and each is made when it is asked for.
-    ``digest`` is the SHA-256 of the content (records, crimes, counts of rejects). ``notes`` are sentences for
-    the run's note: unknown columns, encodings, codes.
+    ``digest`` is the SHA-256 of the content (records, crimes, counts of rejects), if it was asked for.
+    ``notes`` are sentences for the run's note: unknown columns, encodings, codes.
     """
 
     records: Sequence[Record]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,8 @@ Halves = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
 # Letters only: time stamps and collar numbers differ between two calls about one thing. Bytes from 128 belong
 # to letters once all other characters beyond ASCII are blanks.
-_IS_LETTER = bytes(ord("a") <= byte <= ord("z") or byte >= 128 for byte in range(256))
+_LETTERS = bytes(ord(chr(byte).lower()) if chr(byte).isalpha() else 32 for byte in range(128))
+_LETTERS += bytes(range(128, 256))
 _NO_LETTER = r"[^\w\x00-\x7f]|[[^\x00-\x7f]&&\d]"
 _BEYOND_ASCII = r"[^\x00-\x7f]"
 _FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
@@ -46,16 +46,16 @@ def hashed_shingles(texts: pl.Series) -> tuple[Hashes, Ints]:
     >>> starts.tolist()
     [0, 2, 2]
     """
-    lowered = texts.str.to_lowercase()
-    others = lowered.str.contains(_BEYOND_ASCII).arg_true()
+    others = texts.str.contains(_BEYOND_ASCII).arg_true()
     if len(others):
-        lowered = lowered.scatter(others, lowered.gather(others).str.replace_all(_NO_LETTER, " "))
-    sizes = lowered.str.len_bytes().to_numpy().astype(np.int64)
-    # A blank after each text parts it from the next; eight more can be read past any word.
-    joined = (str(lowered.str.join(" ")[0] or "") + " " * 9).encode()
-    letters = np.frombuffer((b" " + joined).translate(_IS_LETTER), dtype=np.bool_)
+        plain = texts.gather(others).str.to_lowercase().str.replace_all(_NO_LETTER, " ")
+        texts = texts.scatter(others, plain)
+    sizes = texts.str.len_bytes().to_numpy().astype(np.int64)
+    # A blank before each text parts it from the one before; eight more can be read past any word.
+    joined = (" " + str(texts.str.join(" ")[0] or "") + " " * 8).encode().translate(_LETTERS)
+    letters = np.frombuffer(joined, dtype=np.uint8) != ord(" ")
     edges = np.flatnonzero(letters[1:] != letters[:-1])
-    begins, ends = edges[::2], edges[1::2]
+    begins, ends = edges[::2] + 1, edges[1::2] + 1
     words = _hashed(joined, begins, ends)
     first = np.concatenate([[0], np.searchsorted(begins, np.cumsum(sizes + 1))])
     counts = np.maximum(np.diff(first) - (SHINGLE_WORDS - 1), 0)
@@ -104,9 +104,9 @@ def bands_for(similarity: float) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Narratives:
-    """What records say, when and where, in the order of opening.
+    """What records say, when and where; all of one length, in the order that breaks ties of time.
 
-    ``opened_at`` is in microseconds; ``areas`` are empty where unknown. All are of one length.
+    ``opened_at`` is in microseconds; ``areas`` are empty where unknown.
     """
 
     texts: pl.Series
@@ -125,32 +125,56 @@ def find_repeats(narratives: Narratives, settings: Settings) -> Iterator[tuple[i
     Parameters
     ----------
     narratives : Narratives
-        In the order of opening.
+        In any order of opening.
     settings : Settings
         ``repeat_hours`` (hours), ``repeat_similarity`` (share), ``repeat_min_words`` (words).
 
     Source: domain.md 9, point 9 (repeat calls are one thread); shingles and MinHash: Broder 1997.
     """
     least, window = settings.repeat_similarity, int(settings.repeat_hours * 3_600_000_000)
+    texts, areas, opened_at = narratives.texts, narratives.areas, narratives.opened_at
+    order = np.argsort(np.array(opened_at, dtype=np.int64), kind="stable")
     bands, rows = bands_for(least)
+    keys = np.zeros((len(texts), bands), dtype=np.uint32)
+    words = np.zeros(len(texts), dtype=np.int64)
+    for part in _parts(order):
+        hashes, starts = hashed_shingles(texts.gather(part))
+        words[part] = np.diff(starts) + SHINGLE_WORDS - 1
+        keys[part] = _band_keys(hashes, starts, bands, rows)
+    long = order[words[order] >= max(settings.repeat_min_words, SHINGLE_WORDS)]
+    alike = long[_share_two_bands(keys[long], np.array(opened_at, dtype=np.int64)[long], window)]
     firsts = _Firsts(window)
-    areas = narratives.areas
-    for part in range(0, len(narratives.texts), _AT_ONCE):
-        hashes, starts = hashed_shingles(narratives.texts.slice(part, _AT_ONCE))
-        words = np.diff(starts) + SHINGLE_WORDS - 1
-        keys = _band_keys(hashes, starts, bands, rows)
+    for part in _parts(alike):
+        hashes, starts = hashed_shingles(texts.gather(part))
         # Half of each hash tells two shingles of two texts apart.
-        halves = (hashes >> _HALF).astype(np.uint32)
-        for row in np.flatnonzero(words >= max(settings.repeat_min_words, SHINGLE_WORDS)).tolist():
-            place, opened_at = part + row, narratives.opened_at[part + row]
-            mine = halves[starts[row] : starts[row + 1]]
-            for first, theirs in firsts.like(keys[row], opened_at):
+        halves = np.split((hashes >> _HALF).astype(np.uint32), starts[1:-1])
+        for place, its_keys, mine in zip(part.tolist(), keys[part].tolist(), halves, strict=True):
+            for first, theirs in firsts.like(its_keys, opened_at[place]):
                 apart = areas[place] and areas[first] and areas[place] != areas[first]
                 if not apart and _similarity(mine, theirs) >= least:
                     yield place, first
                     break
             else:
-                firsts.add(place, keys[row], opened_at, mine)
+                firsts.add(place, its_keys, opened_at[place], mine)
+
+
+def _parts(places: Ints) -> Iterator[Ints]:
+    return (places[at : at + _AT_ONCE] for at in range(0, len(places), _AT_ONCE))
+
+
+def _share_two_bands(keys: Halves, opened_at: Ints, window: int) -> npt.NDArray[np.bool_]:
+    """Return which records share bands with others of the window, two at least, shape (records,)."""
+    shared = np.zeros(len(keys), dtype=np.int64)
+    for band in keys.T:
+        # By key, then in the order of opening; who shares a band stands beside another who does.
+        order = np.argsort(band, kind="stable")
+        beside = band[order[1:]] == band[order[:-1]]
+        beside &= opened_at[order[1:]] - opened_at[order[:-1]] <= window
+        either = np.zeros(len(keys), dtype=bool)
+        either[order[1:][beside]] = True
+        either[order[:-1][beside]] = True
+        shared += either
+    return shared >= 2
 
 
 def _similarity(one: Halves, other: Halves) -> float:
@@ -159,7 +183,7 @@ def _similarity(one: Halves, other: Halves) -> float:
     return common / (len(ours) + len(theirs) - common)
 
 
-def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> list[list[int]]:
+def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> Halves:
     """Return a number for each band of each text's signature, shape (texts, bands)."""
     made = RMinHash.digest_matrix_from_flat_token_hashes(
         hashes, starts.astype(np.uint64), bands * rows, _SEED
@@ -168,7 +192,7 @@ def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> list[list
     keys = np.broadcast_to(np.arange(bands, dtype=np.uint64) * _P3, slots.shape[:2]).copy()
     for row in range(rows):
         keys = _mixed(keys * _P1 + slots[:, :, row])
-    return cast("list[list[int]]", (keys >> _HALF).tolist())
+    return (keys >> _HALF).astype(np.uint32)
 
 
 class _Firsts:
@@ -197,7 +221,8 @@ class _Firsts:
             if held.count(None) > len(keys) - 2:
                 continue
             bands = Counter(place for places in held if places for place in places)
-            for place in sorted(place for place, shared in bands.items() if shared > 1):
+            alike = (place for place, shared in bands.items() if shared > 1)
+            for place in sorted(alike, key=lambda place: (turn.records[place][0], place)):
                 opened, shingles = turn.records[place]
                 if opened_at - opened <= self._window:
                     yield place, shingles
