@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from training_data.build import TrainingTable
 from training_data.examples import Example
-from triage.language.disclosures import PHRASES, STATUSES
+from triage.language.disclosures import PHRASES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
+from triage.language.tokens import Ints
 from triage.ranking.classifier import Disclosure, DisclosureModel, Labels
 from triage.ranking.layers import UnrecordedLayer
+from triage.ranking.marks import NO_STATUS, Marks
 from triage.ranking.readers import Bools, Floats
-from triage.ranking.scoring import Disclosed, Mark
+from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
 #: A clause carries the evidence if they share this part of the shorter of the two.
@@ -113,39 +115,57 @@ def _carries(reading: Reading, part: slice, example: Example, evidence: str) -> 
     return np.asarray((questions == 0) & (shared > _OVERLAP * np.minimum(len(evidence), ends - starts)))
 
 
-def _marks(reading: Reading, found: Disclosure) -> tuple[tuple[Mark, ...], ...]:
+def _marks(reading: Reading, found: Disclosure) -> Marks:
+    """Return the strongest clauses of each record's likeliest families, and all that take an offence away."""
+    speaking = np.flatnonzero(_says_something(reading))
+    owners, first = np.unique(reading.owners[speaking], return_index=True)
+    likely = np.argsort(-found.p_family[owners], axis=1, kind="stable")[:, :_FAMILIES_MARKED]
+    of_record = np.repeat(np.arange(len(owners)), np.diff(np.append(first, len(speaking))))
+    strength = found.clauses[speaking[:, None], likely[of_record]]
+    clauses, families, margins = [], [], []
+    for _ in range(_CLAUSES_MARKED if len(speaking) else 0):
+        most = np.maximum.reduceat(strength, first, axis=0)
+        places = np.where(strength == most[of_record], np.arange(len(speaking))[:, None], len(speaking))
+        best = np.minimum.reduceat(places, first, axis=0)
+        there = np.isfinite(most)
+        clauses.append(speaking[best[there]])
+        families.append(likely[there])
+        margins.append(most[there])
+        np.put_along_axis(strength, best, -np.inf, axis=0)
+    against = np.flatnonzero((found.cancelling > 0) & (reading.questions == 0))
+    clauses.append(against)
+    families.append(np.full(len(against), -1))
+    margins.append(found.cancelling[against])
+    at, family = np.concatenate(clauses), np.concatenate(families)
+    return Marks(
+        owners=reading.owners[at],
+        families=family,
+        margins=np.concatenate(margins),
+        starts=reading.starts[at],
+        ends=reading.ends[at],
+        questions=reading.questions[at],
+        statuses=_statuses(found.stated, at, family),
+    )
+
+
+def _says_something(reading: Reading) -> Bools:
+    """Return which clauses are text, or an answer that says yes, shape (clauses,)."""
     yes = np.array([word.endswith("=y") for word in reading.types], dtype=bool)
     says = reading.questions == 0
     answers = np.flatnonzero(~says[reading.clauses])
     says[reading.clauses[answers]] = yes[reading.words[answers]]
-    likely = np.argsort(-found.p_family, axis=1, kind="stable")[:, :_FAMILIES_MARKED]
-    stated = found.stated
-    acts = zip(stated.clauses.tolist(), stated.families.tolist(), stated.statuses.tolist(), strict=True)
-    # Sorted, so that of several acts in one clause the one that counts least for it gives its status.
-    status = {(clause, family): STATUSES[number] for clause, family, number in sorted(acts)}
-    places = list(
-        zip(reading.starts.tolist(), reading.ends.tolist(), reading.questions.tolist(), strict=True)
-    )
-    marks: list[list[Mark]] = [[] for _ in range(reading.records)]
-    speaking = np.flatnonzero(says)
-    owners = reading.owners[speaking]
-    for family in range(found.p_family.shape[1]):
-        wanted = (likely == family).any(axis=1)
-        rows = speaking[wanted[owners]]
-        margins = found.clauses[rows, family]
-        order = np.lexsort((-margins, reading.owners[rows]))
-        rows, margins = rows[order], margins[order]
-        kept = np.ones(len(rows), dtype=bool)
-        kept[_CLAUSES_MARKED:] = (
-            reading.owners[rows[_CLAUSES_MARKED:]] != reading.owners[rows[:-_CLAUSES_MARKED]]
-        )
-        for clause, margin in zip(rows[kept].tolist(), margins[kept].tolist(), strict=True):
-            start, end, number = places[clause]
-            question = f"q{number}" if number else ""
-            marks[reading.owners[clause]].append(
-                Mark(family, margin, start, end, question, status.get((clause, family), ""))
-            )
-    for clause in np.flatnonzero((found.cancelling > 0) & (reading.questions == 0)).tolist():
-        start, end, _ = places[clause]
-        marks[reading.owners[clause]].append(Mark(-1, float(found.cancelling[clause]), start, end))
-    return tuple(map(tuple, marks))
+    return np.asarray(says)
+
+
+def _statuses(stated: Stated, clauses: Ints, families: Ints) -> Ints:
+    """Return the status of an act of each family in each clause; of several, what counts least for it."""
+    keys = stated.clauses * len(FAMILIES) + stated.families
+    order = np.lexsort((-stated.statuses, keys))
+    keys, first = np.unique(keys[order], return_index=True)
+    wanted = np.where(families < 0, -1, clauses * len(FAMILIES) + families)
+    places = np.searchsorted(keys, wanted)
+    places[places == len(keys)] = 0
+    known = keys[places] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    statuses = np.full(len(wanted), NO_STATUS)
+    statuses[known] = stated.statuses[order][first[places[known]]]
+    return statuses

@@ -122,7 +122,7 @@ def test_held_out_probabilities_were_never_learnt(
     turned = replace(labels, families=labels.families.copy(), clauses=labels.clauses.copy())
     turned.families[mine] = ~labels.families[mine]
     known, spelt = model.vocabulary_.known(reading.types), model.vocabulary_.spelling(reading.types)
-    units = model.vocabulary_.records(reading)
+    units = model.vocabulary_.units(reading).records
     found = []
     for each in (labels, turned):
         material = _material(model, reading, each)
@@ -137,8 +137,8 @@ def _material(model: DisclosureModel, reading: Reading, labels: Labels) -> class
     vocabulary = model.vocabulary_
     return classifier._Material(
         reading,
-        vocabulary.records(reading),
-        vocabulary.clauses(reading),
+        vocabulary.units(reading).records,
+        vocabulary.units(reading).clauses,
         vocabulary.known(reading.types),
         vocabulary.spelling(reading.types),
         labels,

@@ -13,14 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CANARY
-from triage.language.disclosures import (
-    PATTERNS,
-    PHRASES,
-    STANDING,
-    STATUSES,
-    find,
-    trigger_phrases,
-)
+from triage.language.disclosures import PATTERNS, PHRASES, STANDING, STATUSES, find, trigger_phrases
 from triage.language.offences import FAMILIES
 from triage.language.text import read_texts
 from triage.language.words import normal_form
@@ -162,6 +155,16 @@ def test_a_denial_between_the_two_words_of_a_pair_counts(text: str) -> None:
     assert status(text, "non_fatal_strangulation") == "denied_by_victim"
 
 
+def test_a_trigger_in_the_words_of_an_act_says_nothing_of_it() -> None:
+    assert status("SHE GOES WITHOUT FOOD", "controlling_coercive_behaviour") == "asserted"
+    for text in ("NO ONE WOULD FIND HER", "HE THREATENED TO SET HIM"):
+        assert status(text, "threats_to_kill") == "asserted"
+
+
+def test_a_pair_reaches_to_the_nearest_word_of_two_as_near_to_the_first() -> None:
+    assert status("NECK ZEBRA BRUISES NEVER BEHIND", "non_fatal_strangulation") == "asserted"
+
+
 @pytest.mark.parametrize(
     "besides",
     ["NO WEAPONS", "NO DAMAGE", "NOTHING TAKEN", "NO THREATS MADE", "SHE IS NOT AFRAID OF HIM", "NOT HURT"],
@@ -218,6 +221,11 @@ def test_a_scope_ends_at_but(end: str) -> None:
     assert status(f"{ACT} {end} NOTHING PHYSICAL") == "asserted"
     assert status(f"SUSPECT DENIES IT {end} {ACT}") == "asserted"
     assert status(f"NOTHING PHYSICAL {ACT}") == "denied_by_victim"
+
+
+def test_the_words_of_a_trigger_do_not_end_its_own_scope() -> None:
+    assert status(f"{ACT} WHEN SHE WAS A CHILD") == "historic"
+    assert status(f"CLOSED AS {ACT}") == "conclusion"
 
 
 def test_a_trigger_reaches_no_further_than_it_says_and_not_into_another_sentence() -> None:
@@ -278,18 +286,16 @@ def test_a_question_answered_no_states_nothing() -> None:
 
 
 def test_the_same_is_found_in_any_batch() -> None:
-    texts = [
-        f"{ACT}. {CANARY}",
-        "",
-        f"SUSPECT DENIES THAT {ACT}",
-        STRANGLED,
-        f"NOTHING PHYSICAL, {CANARY}",
-        ACT,
-    ]
+    texts = [f"{ACT}. {CANARY}", "", f"SUSPECT DENIES THAT {ACT}", STRANGLED, "NOTHING PHYSICAL", ACT]
     texts = [f"{text}. HE LEFT." for text in texts]
     together = stated(texts)
     assert together == [stated([text])[0] for text in texts]
     assert together[::-1] == stated(texts[::-1])
+
+
+def test_an_act_counts_once_a_clause_where_it_first_stands() -> None:
+    grabbed, struck = stated([STRANGLED, ACT])
+    assert stated([f"{STRANGLED} AND {ACT} BUT SUSPECT DENIES {STRANGLED} AND {ACT}"]) == [grabbed + struck]
 
 
 def test_acts_stand_in_the_order_of_their_clauses() -> None:

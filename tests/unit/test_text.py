@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import CANARY
-from triage.language import text as language_text
+from triage.language import tokens as language_tokens
 from triage.language.text import Reading, clause_spans, read_texts
 from triage.reading.records import Record
 
@@ -260,11 +260,12 @@ def test_a_text_of_more_than_a_million_characters_is_read() -> None:
     assert int(reading.ends[-1]) > 1_300_000
 
 
-def test_a_tokenizer_made_anew_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["_STRINGS_MOST", "_RUNS_MOST"])
+def test_a_lexicon_made_anew_reads_the_same(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     records = [record(f"HE HIT HER {number} TIMES. {CANARY} X{number}Y.") for number in range(50)]
     phrases = ("hit her", "zebra quorum")
     before = read_texts(records, phrases)
-    monkeypatch.setattr(language_text, "_STRINGS_MOST", 0)
+    monkeypatch.setattr(language_tokens, limit, 0)
     for _ in range(2):
         after = read_texts(records, phrases)
         assert after.types == before.types

@@ -24,7 +24,7 @@ from triage.reading.grouping import Groups, Keys, group
 from triage.settings import Settings
 
 #: Records scored at a time.
-PART_RECORDS = 500
+PART_RECORDS = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from triage.language.text import Ints, Reading
+from triage.language.text import Reading
+from triage.language.tokens import Ints
 from triage.language.words import CLASSES, classes_of
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,13 @@ class Units:
         return Units(self.words[kept], self.pairs[kept], self.classes[kept])
 
 
+class ByUnit(NamedTuple):
+    """The features of a reading's records and of its clauses."""
+
+    records: Units
+    clauses: Units
+
+
 class Vocabulary:
     """Which features there are: learnt from one reading, found again in any other.
 
@@ -70,13 +78,23 @@ class Vocabulary:
         self.characters_ = {names[at]: number for number, at in enumerate(kept.tolist())}
         return self
 
-    def clauses(self, reading: Reading) -> Units:
-        """Return the features of the reading's clauses."""
-        return self._units(reading, np.arange(len(reading.owners)), len(reading.owners))
-
-    def records(self, reading: Reading) -> Units:
-        """Return the features of whole records; pairs never cross clauses."""
-        return self._units(reading, reading.owners, reading.records)
+    def units(self, reading: Reading) -> ByUnit:
+        """Return the features of the reading's records and clauses; pairs never cross clauses."""
+        keys, clauses = self._pair_keys(reading, self._known(reading.types))
+        place = np.searchsorted(self.pairs_, keys)
+        place[place == len(self.pairs_)] = 0
+        found = self.pairs_[place] == keys if len(self.pairs_) else np.zeros(len(keys), dtype=bool)
+        rows, columns = _class_pairs(reading)
+        of_kind = (
+            (reading.clauses, reading.words, len(reading.types)),
+            (clauses[found], place[found], len(self.pairs_)),
+            (rows, columns, len(CLASSES) ** 2),
+        )
+        owners, count = reading.owners, len(reading.owners)
+        return ByUnit(
+            Units(*(_presence(owners[at], found, (reading.records, most)) for at, found, most in of_kind)),
+            Units(*(_presence(at, found, (count, most)) for at, found, most in of_kind)),
+        )
 
     def spelling(self, types: Sequence[str]) -> sp.csr_matrix:
         """Return which known characters each type is spelt with, shape (types, characters)."""
@@ -99,17 +117,6 @@ class Vocabulary:
         beside = (reading.clauses[1:] == reading.clauses[:-1]) & (words[1:] >= 0) & (words[:-1] >= 0)
         keys = words[:-1][beside] * len(self.words_) + words[1:][beside]
         return keys, reading.clauses[1:][beside]
-
-    def _units(self, reading: Reading, unit_of: Ints, count: int) -> Units:
-        words = _presence(unit_of[reading.clauses], reading.words, (count, len(reading.types)))
-        keys, rows = self._pair_keys(reading, self._known(reading.types))
-        place = np.searchsorted(self.pairs_, keys)
-        place[place == len(self.pairs_)] = 0
-        found = self.pairs_[place] == keys if len(self.pairs_) else np.zeros(len(keys), dtype=bool)
-        pairs = _presence(unit_of[rows[found]], place[found], (count, len(self.pairs_)))
-        rows, columns = _class_pairs(reading)
-        classes = _presence(unit_of[rows], columns, (count, len(CLASSES) ** 2))
-        return Units(words, pairs, classes)
 
     def _spelt(self, types: Sequence[str], *, grow: bool) -> sp.csr_matrix:
         index, rows, columns = self.characters_, [], []
@@ -150,9 +157,9 @@ def _class_pairs(reading: Reading) -> tuple[Ints, Ints]:
             (clauses[apart:] == clauses[:-apart]) & (classed[apart:] - classed[:-apart] <= _CLASS_REACH)
         )
         for first in range(3):
+            left = near[numbers[near, first] >= 0] if first else near
             for second in range(3):
-                a, b = numbers[near, first], numbers[near + apart, second]
-                both = (a >= 0) & (b >= 0)
-                rows.append(clauses[near[both]])
-                columns.append(a[both] * len(CLASSES) + b[both])
+                both = left[numbers[left + apart, second] >= 0] if second else left
+                rows.append(clauses[both])
+                columns.append(numbers[both, first] * len(CLASSES) + numbers[both + apart, second])
     return np.concatenate(rows), np.concatenate(columns)

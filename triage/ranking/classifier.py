@@ -96,8 +96,7 @@ class DisclosureModel:
         self.vocabulary_ = Vocabulary().fit(reading)
         material = _Material(
             reading,
-            self.vocabulary_.records(reading),
-            self.vocabulary_.clauses(reading),
+            *self.vocabulary_.units(reading),
             self.vocabulary_.known(reading.types),
             self.vocabulary_.spelling(reading.types),
             y,
@@ -154,8 +153,9 @@ class DisclosureModel:
         if not hasattr(self, "_table"):
             self._table = TypeTable(self.vocabulary_, (self.record_reader_, self.clause_reader_))
         vectors = self._table.of(reading)
-        whole = self.record_reader_.margins(self.vocabulary_.records(reading), vectors[0])
-        clauses = self.clause_reader_.margins(self.vocabulary_.clauses(reading), vectors[1])
+        units = self.vocabulary_.units(reading)
+        whole = self.record_reader_.margins(units.records, vectors[0])
+        clauses = self.clause_reader_.margins(units.clauses, vectors[1])
         stated = find(reading)
         signals = gather(reading, stated, whole, clauses)
         p_family = self._p_family(signals)

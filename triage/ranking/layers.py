@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from triage.ranking.readers import Bools, Floats
 
@@ -41,9 +42,14 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Floats) -> Floats:
         """Return the probability, shape (rows,)."""
         # One thread: a batch is small, and threads that wait for each other cost more than the trees.
-        with threadpool_limits(limits=1, user_api="openmp"):
+        with _threads().limit(limits=1, user_api="openmp"):
             margins = [logit(each.predict_proba(X)[:, 1]) for each in (self.logistic_, self.trees_)]
         return np.asarray(1.0 / (1.0 + np.exp(-np.mean(margins, axis=0))))
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]

@@ -8,7 +8,8 @@ import numpy as np
 
 from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
-from triage.language.text import Ints, Reading
+from triage.language.text import Reading
+from triage.language.tokens import Ints
 from triage.ranking.readers import FLOOR, Bools, Floats
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.

@@ -1,0 +1,268 @@
+"""Words and marks of texts: spaCy splits each run of characters between blanks once; it is remembered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from triage.language.words import ANSWERS, normal_form
+
+if TYPE_CHECKING:
+    from spacy.tokenizer import Tokenizer
+    from spacy.tokens import Doc
+
+Ints = npt.NDArray[np.int64]
+#: Kinds of tokens. A stop ends a sentence where a blank follows, a line end or a bar wherever it stands.
+STOP, LINE, COMMA, MARK, WORD = range(5)
+#: What a word in a text says when it answers a question.
+NO_ANSWER, YES, NO = range(3)
+_ANSWER_OF = {word: YES if answer == "y" else NO for word, answer in ANSWERS.items()}
+#: Runs remembered; with more than these before a batch, or more strings than the other number known to
+#: spaCy, all is forgotten, so that memory stays flat over any number of records.
+_RUNS_MOST, _STRINGS_MOST = 100_000, 400_000
+#: A run this long is no prose; spaCy's tokenizer takes the square of its length, so it is cut up by pattern.
+_LONG_RUN = re.compile(r"\S{60,}")
+_PIECE = re.compile(r"[^\W_]{1,60}|([\W_])\1{0,59}")
+#: A hyphen within a word is read as a blank, so that no-one is "no one".
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
+#: Line breaks are read as one of them, all other blanks as the plain one; ``normal_form`` would read digits
+#: as 0 and capitals as small letters too, but done at once fewer runs differ.
+_PLAIN_BLANKS = {
+    number: "\n" if chr(number) in "\r\n\x85\u2028\u2029" else " "
+    for number in range(0x3001)
+    if chr(number).isspace()
+}
+_PLAIN_BYTES = bytes(
+    ord(_PLAIN_BLANKS.get(number, "0" if chr(number).isdigit() else chr(number).lower()))
+    if number < 128
+    else number
+    for number in range(256)
+)
+_ODD_BLANK = re.compile(r"[^\S \n]")
+_QUESTION = re.compile(r"q00?")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of each of some types, all of shape (types,).
+
+    ``kinds`` is one of the kinds of tokens; ``asks`` says whether it is a question mark, ``numbered``
+    whether it numbers a question of a form (``q16``), ``answers`` what it says as an answer.
+    """
+
+    kinds: Ints
+    asks: npt.NDArray[np.bool_]
+    numbered: npt.NDArray[np.bool_]
+    answers: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of some texts in order, blanks left out.
+
+    ``types`` holds the distinct normalised forms, in an order that depends on nothing but them. All of shape
+    (tokens,): ``words`` numbers the types, ``begins`` and ``stops`` are character offsets, ``texts`` says
+    which text a token stands in.
+    """
+
+    types: tuple[str, ...]
+    traits: Traits
+    words: Ints
+    begins: Ints
+    stops: Ints
+    texts: Ints
+
+
+def tokenise(texts: Sequence[str]) -> Tokens:
+    """Return the words and marks of texts, normalised.
+
+    Numbers keep their shape only (``42/117`` becomes ``00 / 000``), so that references are not learnt by
+    heart; a given name becomes one word.
+    """
+    if _lexicon().is_full():
+        _lexicon.cache_clear()
+    return _lexicon().read(texts)
+
+
+@cache
+def _lexicon() -> _Lexicon:
+    return _Lexicon()
+
+
+class _Lexicon:
+    """Runs met so far with their tokens, and types met so far with their traits."""
+
+    def __init__(self) -> None:
+        self._tokenizer = _tokenizer()
+        self._runs: dict[str, int] = {}
+        self._lengths = self._counts = np.zeros(0, dtype=np.int64)
+        #: Of every token of a run: its type, its first character in the run, the one after its last.
+        self._tokens = np.zeros((0, 3), dtype=np.int64)
+        self._type_of: dict[int, int] = {}
+        self._names: list[str] = []
+        self._hashes = np.zeros(0, dtype=np.uint64)
+        #: Of every type: kind, asks, numbered, answer.
+        self._traits = np.zeros((0, 4), dtype=np.int64)
+        self._learn({"\n"})
+
+    def is_full(self) -> bool:
+        return len(self._runs) > _RUNS_MOST or len(self._tokenizer.vocab.strings) > _STRINGS_MOST
+
+    def read(self, texts: Sequence[str]) -> Tokens:
+        split = [_split(text) for text in texts]
+        new = set().union(*split).difference(self._runs)
+        if new:
+            self._learn(new)
+        sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
+        number = self._runs.__getitem__
+        runs = np.fromiter(map(number, chain.from_iterable(split)), dtype=np.int64, count=int(sizes.sum()))
+        first = np.cumsum(sizes) - sizes
+        starts = self._starts(runs, np.repeat(first, sizes))
+        counts = self._counts[runs]
+        # The place of each token among the tokens of all runs.
+        ends_of_runs = np.cumsum(self._counts)
+        at = np.repeat(ends_of_runs[runs] - np.cumsum(counts), counts) + np.arange(int(counts.sum()))
+        token_starts = np.repeat(starts, counts)
+        found = self._tokens[at]
+        owners = np.repeat(np.repeat(np.arange(len(texts)), sizes), counts)
+        types, words = self._distinct(found[:, 0])
+        traits = self._traits[types]
+        return Tokens(
+            tuple(map(self._names.__getitem__, types.tolist())),
+            Traits(traits[:, 0], traits[:, 1] > 0, traits[:, 2] > 0, traits[:, 3]),
+            words,
+            token_starts + found[:, 1],
+            token_starts + found[:, 2],
+            owners,
+        )
+
+    def _starts(self, runs: Ints, first: Ints) -> Ints:
+        """Return the character at which each run begins in its text; ``first`` is the text's first run."""
+        if not len(runs):
+            return runs
+        # One blank stands between two runs, but beside a line break there was none: see `_split`.
+        breaks = runs == self._runs["\n"]
+        gaps = np.ones(len(runs), dtype=np.int64)
+        gaps[breaks] = 0
+        gaps[1:][breaks[:-1]] = 0
+        lengths = self._lengths[runs]
+        ends = np.cumsum(lengths + gaps)
+        starts = ends - lengths
+        return np.asarray(starts - starts[first])
+
+    def _distinct(self, found: Ints) -> tuple[Ints, Ints]:
+        """Return the types found, in the order of their hashes, and the number there of each token."""
+        present = np.zeros(len(self._names), dtype=np.bool_)
+        present[found] = True
+        types = np.flatnonzero(present)
+        types = types[np.argsort(self._hashes[types])]
+        number = np.zeros(len(self._names), dtype=np.int64)
+        number[types] = np.arange(len(types))
+        return types, number[found]
+
+    def _learn(self, new: set[str]) -> None:
+        """Let spaCy split runs not met before, all in one go."""
+        runs = sorted(new)
+        lengths = np.fromiter(map(len, runs), dtype=np.int64, count=len(runs))
+        starts = np.cumsum(lengths + 1) - (lengths + 1)
+        table = self._tokenised(_HYPHEN.sub(" ", " ".join(runs)))
+        of_run = np.searchsorted(starts, table[:, 1], side="right") - 1
+        table[:, 1:] -= starts[of_run][:, None]
+        self._runs.update(zip(runs, range(len(self._runs), len(self._runs) + len(runs)), strict=True))
+        self._lengths = np.concatenate([self._lengths, lengths])
+        self._counts = np.concatenate([self._counts, np.bincount(of_run, minlength=len(runs))])
+        self._tokens = np.concatenate([self._tokens, table])
+
+    def _tokenised(self, text: str) -> Ints:
+        """Return type, first character and the one after the last of each token but blanks."""
+        from spacy.attrs import IDX, LENGTH, NORM
+
+        parts = []
+        for offset, doc in _docs(self._tokenizer, text):
+            part = doc.to_array([NORM, IDX, LENGTH])
+            part[:, 1] += np.uint64(offset)
+            parts.append(part)
+        found = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.uint64)
+        hashes, places = np.unique(found[:, 0], return_inverse=True)
+        self._name([each for each in hashes.tolist() if each not in self._type_of])
+        types = np.array([self._type_of[each] for each in hashes.tolist()], dtype=np.int64)[places.ravel()]
+        begins = found[:, 1].astype(np.int64)
+        table = np.column_stack([types, begins, begins + found[:, 2].astype(np.int64)])
+        return np.asarray(table[types >= 0])
+
+    def _name(self, hashes: Sequence[int]) -> None:
+        """Keep the normal forms that spaCy has these hashes of, but blanks, which have no number."""
+        named = {hashed: self._tokenizer.vocab.strings[hashed] if hashed else "" for hashed in hashes}
+        kept = [hashed for hashed, name in named.items() if name and (name == "\n" or not name.isspace())]
+        self._type_of.update(dict.fromkeys(named, -1))
+        self._type_of.update(zip(kept, range(len(self._names), len(self._names) + len(kept)), strict=True))
+        self._names.extend(named[hashed] for hashed in kept)
+        self._hashes = np.concatenate([self._hashes, np.array(kept, dtype=np.uint64)])
+        traits = np.array([_traits_of(named[hashed]) for hashed in kept], dtype=np.int64)
+        self._traits = np.concatenate([self._traits, traits.reshape(-1, 4)])
+
+
+def _split(text: str) -> list[str]:
+    """Return the runs between single blanks; a line break is a run of its own, with no blank beside it."""
+    # Of the bytes of UTF-8 only those below 128 are changed, each to one like it.
+    ascii_ = text.isascii()
+    text = text.encode(errors="surrogatepass").translate(_PLAIN_BYTES).decode(errors="surrogatepass")
+    if not ascii_ and _ODD_BLANK.search(text):
+        text = text.translate(_PLAIN_BLANKS)
+    return (text.replace("\n", " \n ") if "\n" in text else text).split(" ")
+
+
+def _tokenizer() -> Tokenizer:
+    from spacy.attrs import NORM
+    from spacy.tokenizer import Tokenizer
+    from spacy.vocab import Vocab
+
+    # Words, and every mark by itself; an apostrophe within a word belongs to it. No exceptions, no web
+    # addresses: three times as fast as spaCy's English rules, and logs hold neither in their written form.
+    mark = r"[^\w\s]|_"
+    return Tokenizer(
+        Vocab(lex_attr_getters={NORM: normal_form}),
+        prefix_search=re.compile(rf"^(?:{mark})").search,
+        suffix_search=re.compile(rf"(?:{mark})$").search,
+        infix_finditer=re.compile(rf"(?!(?<=[^\W\d_])['’](?=[^\W\d_]))(?:{mark})").finditer,
+        max_cache_size=0,
+    )
+
+
+def _docs(tokenizer: Tokenizer, text: str) -> Iterator[tuple[int, Doc]]:
+    """Give parts of the text tokenised, with their offsets, in time that grows with its length only."""
+    from spacy.tokens import Doc
+
+    start = 0
+    for run in _LONG_RUN.finditer(text):
+        if run.start() > start:
+            yield start, tokenizer(text[start : run.start()])
+        pieces = [piece.group() for piece in _PIECE.finditer(run.group())]
+        yield run.start(), Doc(tokenizer.vocab, words=pieces, spaces=[False] * len(pieces))
+        start = run.end()
+    if start < len(text):
+        yield start, tokenizer(text[start:])
+
+
+def _traits_of(name: str) -> tuple[int, int, int, int]:
+    return (
+        _kind(name),
+        name == "?",
+        bool(_QUESTION.fullmatch(name)),
+        _ANSWER_OF.get(name, NO_ANSWER),
+    )
+
+
+def _kind(name: str) -> int:
+    if name[0].isalnum():
+        return WORD
+    if name in "\n|":
+        return LINE
+    return STOP if name in ".!?;/" else COMMA if name in ",)-" else MARK
