@@ -49,7 +49,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 lock:
-	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra postgresql -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:

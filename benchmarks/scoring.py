@@ -196,10 +196,10 @@ def extract(folder: Path, records: int, given: argparse.Namespace) -> list[str]:
     return [*words, "--records", str(records), "--hours", str(hours), *(["--parquet"] * given.parquet)]
 
 
-def best(name: str, folder: Path, work: Path, environment: dict[str, str], times: int) -> Spent:
-    """Return the quickest of several turns."""
-    turns = [spent(command(name, folder, work), environment) for _ in range(times)]
-    return min(turns, key=lambda turn: turn.seconds)
+def best(folder: Path, work: Path, environment: dict[str, str], times: int) -> dict[str, Spent]:
+    """Return the quickest of several turns of each; they take turns, since a machine has its moods."""
+    turns = [{name: spent(command(name, folder, work), environment) for name in NAMES} for _ in range(times)]
+    return {name: min((turn[name] for turn in turns), key=lambda turn: turn.seconds) for name in NAMES}
 
 
 def lines(found: dict[str, Spent], starts: dict[str, Spent], records: int) -> Iterator[str]:
@@ -234,12 +234,12 @@ def measure(given: argparse.Namespace, work: Path) -> None:
     spent(command("a1", one, work), environment)
     for name in ("fit-b", "fit-c"):
         spent([sys.executable, __file__, "--child", name, str(work)], environment)
-    starts = {name: best(name, one, work, environment, given.times) for name in NAMES}
+    starts = best(one, work, environment, given.times)
     peaks: dict[int, dict[str, Spent]] = {}
     for records in given.records:
         folder = work / str(records)
         spent(extract(folder, records, given), environment)
-        peaks[records] = {name: best(name, folder, work, environment, given.times) for name in NAMES}
+        peaks[records] = best(folder, work, environment, given.times)
         print("\n".join(lines(peaks[records], starts, records)), flush=True)
     if len(peaks) > 1:
         few, many = min(peaks), max(peaks)

@@ -176,6 +176,8 @@ def new_item(
             form_version=record.form_version,
             crimes=crimes,
             content_hash=part_hash(record),
+            team=record.team,
+            supervisor_ref=record.supervisor_ref,
         )
         for record in matter.records
     )

@@ -78,6 +78,13 @@ class StoreError(UserError):
     http_status = 503
 
 
+class ConflictError(UserError):
+    """Somebody was quicker, or the item's state does not allow the act."""
+
+    exit_code = 2
+    http_status = 409
+
+
 class PermissionDeniedError(UserError):
     """The user's role does not allow this act."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         24.0, ge=0, le=8784, description="Age at which a record that is still open becomes eligible."
     )
     carry_over_days: int = Field(
-        14, ge=0, le=3660, description="Days for which an unread item stays in the queue."
+        14, ge=0, le=3660, description="Days for which an undecided item stays in the queue."
     )
     repeat_hours: float = Field(
         24.0, ge=0, le=8784, description="Longest time between two near-identical records of one matter."
@@ -86,6 +86,47 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(
         90, ge=1, le=36_600, description="Days for which the text of a queued item is kept."
+    )
+    claim_minutes: float = Field(
+        45.0, gt=0, le=1440, description="Time after which an item that nobody decided is free again."
+    )
+    correction_hours: float = Field(
+        24.0, ge=0, le=8784, description="Time within which an auditor may correct a decision."
+    )
+    second_review_share: Share = Field(
+        0.1, description='Share of decisions that a second auditor reads blind; "cannot say" always is.'
+    )
+    control_highlights: bool = Field(
+        False, description="Whether items of the control arm open with the places marked."
+    )
+    access_mode: Literal["local", "proxy", "oidc"] = Field(
+        "local",
+        description="How people sign in: one-time link on this machine, reverse proxy, OpenID Connect.",
+    )
+    role_members: dict[str, tuple[str, ...]] = Field(
+        {}, description="Role to the names or groups that have it; see docs/serving.md."
+    )
+    public_url: str = Field("", description="Address under which people reach the pages, with its scheme.")
+    proxy_networks: tuple[str, ...] = Field(
+        ("127.0.0.1/32", "::1/128"), description="Networks from which the proxy's headers are believed."
+    )
+    proxy_user_header: str = Field("X-Forwarded-User", description="Header with the person's name.")
+    proxy_groups_header: str = Field("X-Forwarded-Groups", description="Header with the person's groups.")
+    oidc_issuer: str = Field("", description="Address of the OpenID provider.")
+    oidc_client_id: str = Field("", description="Name under which the provider knows the pages.")
+    oidc_client_secret_file: Path | None = Field(None, description="File with the client's secret.")
+    oidc_name_claim: str = Field("preferred_username", description="Claim with the person's name.")
+    oidc_groups_claim: str = Field("groups", description="Claim with the person's groups.")
+    session_hours: float = Field(10.0, gt=0, le=24, description="Longest time signed in.")
+    session_idle_minutes: float = Field(
+        60.0, gt=0, le=1440, description="Longest time signed in without a page."
+    )
+    requests_per_minute: int = Field(240, ge=10, le=100_000, description="Most requests of one person.")
+    upload_bytes_max: int = Field(
+        20_000_000, ge=1, le=500_000_000, description="Largest workbook that is taken back."
+    )
+    workbook_hours: float = Field(
+        72.0, gt=0, le=744, description="Time for which items in a workbook stay claimed."
     )
     marking: str = Field("OFFICIAL-SENSITIVE", min_length=1, description="Security marking on every export.")
 
@@ -184,6 +225,7 @@ def table() -> str:
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.default.as_posix() if isinstance(field.default, Path) else field.default
-        shown = "" if default in (None, ()) else f"`{default}`"
+        default = ", ".join(default) if isinstance(default, tuple) else default
+        shown = "" if default in (None, "", {}) else f"`{default}`"
         lines.append(f"| `{name}` | {shown} | {field.description} |")
     return "\n".join(lines)

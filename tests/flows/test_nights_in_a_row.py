@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import CANARY
 from tests.flows.conftest import run_night
 from tests.flows.extracts import CUT, crime, incidents, write_extract
+from tests.store.nights import decide
 from triage.settings import Settings
 from triage.store import AuditEvent, QueueRow, Store
 
@@ -102,15 +103,17 @@ def test_a_control_item_whose_text_changed_stands_once_with_its_chance(
     assert again.item.random_number == drawn.random_number
 
 
-def test_an_item_that_was_shown_is_not_carried(tmp_path: Path, everyone: Settings, store: Store) -> None:
+def test_an_item_that_was_decided_is_not_carried(tmp_path: Path, everyone: Settings, store: Store) -> None:
     extract = write_extract(tmp_path / "one", {"incidents": incidents(3)})
     run_night(extract, everyone, store, as_of=CUT)
-    shown = store.queue()[0].item
+    shown, decided = (row.item for row in store.queue()[:2])
     store.consult(shown.item_id, AuditEvent(CUT, "an.auditor", "consultation", shown.item_id))
+    decide(store, decided.item_id, CUT)
     run_night(extract, everyone, store, as_of=NEXT)
     left = {row.item.item_id for row in store.queue()}
     assert len(left) == 2
-    assert shown.item_id not in left
+    assert shown.item_id in left
+    assert decided.item_id not in left
 
 
 def test_items_too_old_leave_the_queue_and_are_counted(

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from triage.ranking.allocation import Draw
 from triage.reading.linking import Claim
 from triage.reading.records import RejectedRow
+from triage.review.decisions import ReviewRules
+from triage.review.outcomes import Outcome
 from triage.store import (
     AuditEvent,
     Item,
@@ -18,11 +20,14 @@ from triage.store import (
     PlaceRow,
     Publication,
     Run,
+    Store,
     item_id_of,
 )
 
 CANARY = "zebra quorum marmalade"
 FIRST_NIGHT = datetime(2026, 3, 1, 6, 30, 15, 123456, tzinfo=UTC)
+RULES = ReviewRules(claim_minutes=45, correction_hours=24, carry_over_days=14, second_review_share=0.0)
+NO_CRIME = Outcome("no")
 CRIME = ItemCrime("42/1/26", "105/01", "2026-03-01T06:00:00+00:00")
 
 
@@ -132,3 +137,20 @@ def _texts(item: Item, words: str) -> tuple[ItemText, ...]:
         )
         for number, part in enumerate(item.parts, 1)
     )
+
+
+def decide(
+    store: Store, item_id: str, at: datetime, outcome: Outcome = NO_CRIME, *, by: str = "an.auditor"
+) -> None:
+    """Let an auditor claim and decide an item."""
+    for act, decided in (("claim", None), ("decide", outcome)):
+        store.act(
+            item_id,
+            act,
+            actor=by,
+            roles={"auditor"},
+            at=at,
+            token=f"{item_id} {act} {by} {at}",
+            rules=RULES,
+            outcome=decided,
+        )

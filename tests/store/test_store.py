@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.store.nights import CANARY, CRIME, FIRST_NIGHT, event, night
+from tests.store.nights import CANARY, CRIME, FIRST_NIGHT, decide, event, night
 from triage.errors import StoreError, UsageError
+from triage.review.outcomes import Outcome
 from triage.store import QueueRow, Store, open_store
 from triage.store.tables import metadata
 
@@ -89,14 +90,15 @@ def test_a_place_says_what_stood_that_night(store: Store) -> None:
     assert (once.run_id, once.families, once.rules) == ("run-1", first.items[1].families, once.item.rules)
 
 
-def test_an_item_is_unread_until_it_was_shown(store: Store) -> None:
+def test_an_item_waits_until_it_is_decided(store: Store) -> None:
     first = night()
     store.publish(first, event())
-    shown = first.items[0].item_id
+    shown, decided = first.items[0].item_id, first.items[1].item_id
     store.disclose("run-1", event("disclosure", "run-1"))
     store.consult(shown, event("consultation", shown))
+    decide(store, decided, FIRST_NIGHT)
     left = {item.item_id for item in store.unread_items(FIRST_NIGHT + timedelta(days=1), 14)}
-    assert left == {item.item_id for item in first.items} - {shown}
+    assert left == {item.item_id for item in first.items} - {decided}
 
 
 def test_an_item_queued_before_is_refused_as_a_whole(store: Store) -> None:
@@ -223,23 +225,40 @@ def test_a_failing_insert_shows_no_text(store: Store) -> None:
 
 
 def test_the_database_itself_refuses_to_change_what_it_holds(store: Store) -> None:
-    store.publish(night(), event())
+    published = night()
+    store.publish(published, event())
+    decide(store, published.items[0].item_id, FIRST_NIGHT, Outcome("no", values={"notes": CANARY}))
     before = _dump(store)
     for table in metadata.sorted_tables:
         column = next(iter(table.columns)).name
         acts = [f"DELETE FROM {table.name}", f"UPDATE {table.name} SET {column} = {column}"]
-        for act in acts if table.name != "item_texts" else TEXT_ACTS:
+        for act in CHANGES.get(table.name, acts):
             assert _refused(store, act), act
     assert _dump(store) == before
 
 
-TEXT_ACTS = (
-    "DELETE FROM item_texts",
-    "UPDATE item_texts SET text = 'other'",
-    "UPDATE item_texts SET text = NULL",
-    "UPDATE item_texts SET text = NULL, answers = NULL, claims = NULL, retain_until = NULL",
-    "UPDATE item_texts SET text = NULL, answers = NULL, claims = NULL, part = part + 10",
-)
+# A purge and an erasure may empty some columns, and nothing may be changed beside them.
+CHANGES = {
+    "item_texts": (
+        "DELETE FROM item_texts",
+        "UPDATE item_texts SET text = 'other'",
+        "UPDATE item_texts SET text = NULL",
+        "UPDATE item_texts SET text = NULL, answers = NULL, claims = NULL, retain_until = NULL",
+        "UPDATE item_texts SET text = NULL, answers = NULL, claims = NULL, part = part + 10",
+    ),
+    "queue_items": (
+        "DELETE FROM queue_items",
+        "UPDATE queue_items SET p_families = '{}'",
+        "UPDATE queue_items SET evidence = '[]'",
+        "UPDATE queue_items SET p_families = '{}', evidence = '[]', families = '[]'",
+    ),
+    "review_events": (
+        "DELETE FROM review_events",
+        "UPDATE review_events SET notes = 'other' WHERE act = 'decide'",
+        "UPDATE review_events SET notes = NULL, outcome = NULL WHERE act = 'decide'",
+        "UPDATE review_events SET notes = NULL, actor = 'another'",
+    ),
+}
 
 
 def _refused(store: Store, act: str) -> bool:

@@ -58,7 +58,18 @@ WITHIN = {
     ],
     "ranking": ["readers", "signals", "layers", "classifier", "marks", "scoring", "rules", "allocation"],
     "learning": ["metrics", "reports", "evaluation", "registry"],
-    "store": ["tables", "rows", "coding", "audit", "servers", "schema", "connected", "store"],
+    "review": ["outcomes", "permissions", "decisions"],
+    "store": [
+        "tables",
+        "rows",
+        "coding",
+        "audit",
+        "servers",
+        "schema",
+        "connected",
+        "reviews",
+        "store",
+    ],
 }
 OUTER = ("models", "training_data", "flows")
 

@@ -1,4 +1,4 @@
-"""What auditors and the registrar say of an item; empty until the review pages are built.
+"""What auditors decide: outcomes, the states of an item's review, and who may do what.
 
-Never writes by itself: decisions are returned to the store's caller.
+Pure: rows and moments come in as arguments. It must never open the store, and never knows a page.
 """

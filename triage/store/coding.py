@@ -95,6 +95,8 @@ def text_of(row: Row[Any]) -> ItemText:
     values["answers"] = None if answers is None else {int(key): value for key, value in answers.items()}
     values["claims"] = None if claims is None else tuple(Claim(**each) for each in claims)
     values["crimes"] = tuple(ItemCrime(**each) for each in values["crimes"])
+    # Nights before revision 0002 kept neither.
+    values["team"], values["supervisor_ref"] = values["team"] or "", values["supervisor_ref"] or ""
     return ItemText(**values)
 
 

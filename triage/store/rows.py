@@ -209,6 +209,8 @@ class ItemText:
     form_version: str = ""
     crimes: tuple[ItemCrime, ...] = ()
     content_hash: str = ""
+    team: str = ""
+    supervisor_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

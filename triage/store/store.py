@@ -12,12 +12,22 @@ from sqlalchemy import Connection, Select, and_, func, null, or_, select, update
 
 from triage.errors import UsageError
 from triage.ranking.allocation import Draw
+from triage.review.decisions import DECIDING
 from triage.store import audit as trail
 from triage.store.coding import add, draw_of, item_of, place_values, plain, queue_row_of, run_of, text_of
-from triage.store.connected import Connected
+from triage.store.reviews import Reviews
 from triage.store.rows import AuditEvent, Chain, Chained, Item, ItemText, Publication, QueueRow, Run
 from triage.store.servers import engine_for, parsed, wipe_free_space
-from triage.store.tables import audit_events, draws, item_texts, places, queue_items, rejects, runs
+from triage.store.tables import (
+    audit_events,
+    draws,
+    item_texts,
+    places,
+    queue_items,
+    rejects,
+    review_events,
+    runs,
+)
 
 # Well below the bound on parameters of SQLite (32,766) and PostgreSQL (65,535).
 _CHUNK = 5000
@@ -39,7 +49,7 @@ def open_store(url: str) -> Store:
     return Store(engine_for(parsed(url)))
 
 
-class Store(Connected):
+class Store(Reviews):
     """What the nights have published and who read it; a context manager, or ``close`` it.
 
     Every method raises ``StoreError`` if the server cannot be reached or refuses. A method that writes takes
@@ -195,16 +205,17 @@ class Store(Connected):
         )
 
     def unread_items(self, as_of: datetime, carry_over_days: int) -> tuple[Item, ...]:
-        """Return items queued before a moment, at most so many days, that nobody has read, oldest first.
+        """Return items queued before a moment, at most so many days, that nobody has decided, oldest first.
 
-        Until decisions are stored, an item is read when its texts have been shown to a person.
+        An item whose texts were erased is never read again.
         """
-        shown = select(audit_events.c.subject).where(audit_events.c.action == "consultation")
+        decided = select(review_events.c.item_id).where(review_events.c.act.in_(DECIDING))
         return self._items(
             select(queue_items).where(
                 queue_items.c.queued_at < as_of,
                 queue_items.c.queued_at >= as_of - timedelta(days=carry_over_days),
-                queue_items.c.item_id.not_in(shown),
+                queue_items.c.item_id.not_in(decided),
+                queue_items.c.p_families != {},
             )
         )
 

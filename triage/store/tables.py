@@ -171,6 +171,8 @@ item_texts = Table(
     _column("opening_code", Text, "Code it was opened with.", nullable=True),
     _column("closing_code", Text, "Code it was closed with.", nullable=True),
     _column("form_version", Text, "Version of its form, empty for a log.", nullable=True),
+    _column("team", Text, "Team of the record, for feedback only.", nullable=True),
+    _column("supervisor_ref", Text, "Its supervisor, for feedback only.", nullable=True),
     _column("crimes", CanonicalJson, "Crimes recorded for the matter when it was queued.", nullable=True),
     _column("content_hash", Text, "SHA-256 of its text and answers; stays after the purge.", index=True),
     _column(
@@ -192,7 +194,7 @@ places = Table(
     _column("families", CanonicalJson, "Unrecorded families, likeliest first, as of that night."),
     _column("rules", CanonicalJson, "Rules that sent it to the top, as of that night."),
     _column("crimes", CanonicalJson, "Crimes recorded for its matter, as of that night."),
-    _column("carried", Boolean, "Whether an earlier run queued it and nobody has read it."),
+    _column("carried", Boolean, "Whether an earlier run queued it and nobody had decided it."),
     UniqueConstraint("run_id", "item_id"),
     *_unit_interval("score_01"),
     info={"doc": "One row per place of each run's queue."},
@@ -225,6 +227,33 @@ rejects = Table(
     _column("column_name", Text, "Column at fault, empty where the whole row is."),
     _column("rule", Text, "The rule that it broke."),
     info={"doc": "One row per row of an extract that could not become a record; never its content."},
+)
+
+review_events = Table(
+    "review_events",
+    metadata,
+    _column("item_id", Text, "The item.", ForeignKey("queue_items.item_id"), primary_key=True),
+    _column(
+        "number",
+        Integer,
+        "Order of what was done to it, from 1 without gaps.",
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _column("at", UtcTime, "When."),
+    _column("actor", Text, "Who.", index=True),
+    _column("act", Text, "`claim`, `release`, `decide`, `correct`, `rule` or `reopen`."),
+    _column("token", Text, "Unique to the form that was sent, so that sent twice is done once.", unique=True),
+    _column(
+        "outcome",
+        CanonicalJson,
+        "The coded outcome of a decision, correction or ruling; see docs/review.md.",
+        nullable=True,
+    ),
+    _column("notes", Text, "Its notes; emptied with the item's texts.", nullable=True),
+    _column("drawn", Boolean, "Whether this first decision was drawn for a second review."),
+    _column("hold_minutes", Double, "How long a claim holds; 0 for any other act."),
+    info={"doc": "One row per act on an item; a correction is a new row."},
 )
 
 audit_events = Table(

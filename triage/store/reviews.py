@@ -1,0 +1,180 @@
+"""What people did to items, as the store keeps it: one row an act, for good."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from triage.errors import ConflictError, UsageError
+from triage.review.decisions import DECIDING, Review, ReviewEvent, ReviewRules, next_event, review_of
+from triage.review.outcomes import Outcome
+from triage.store import audit as trail
+from triage.store.coding import add
+from triage.store.connected import Connected
+from triage.store.rows import AuditEvent, Detail
+from triage.store.tables import places, queue_items, review_events
+
+
+class Reviews(Connected):
+    """The part of the store that holds claims, decisions and rulings."""
+
+    def act(
+        self,
+        item_id: str,
+        act: str,
+        *,
+        actor: str,
+        roles: Collection[str],
+        at: datetime,
+        token: str,
+        rules: ReviewRules,
+        seen: int = 0,
+        outcome: Outcome | None = None,
+        chance: float = 1.0,
+        details: Mapping[str, Detail] | None = None,
+    ) -> ReviewEvent:
+        """Do one act to one item and log it, or refuse; the same token twice is one act.
+
+        See :func:`triage.review.decisions.next_event` for the parameters; ``details`` go into the audit
+        event.
+
+        Raises
+        ------
+        UsageError
+            If no item has this id.
+        PermissionDeniedError
+            If the role, or this person, may not do it.
+        ConflictError
+            If the item's state does not allow it, or it has changed since the page was shown, or the token
+            belongs to another act.
+        """
+
+        def work(connection: Connection) -> ReviewEvent:
+            done = connection.execute(_events().where(review_events.c.token == token)).first()
+            if done is not None:
+                event = _event_of(done)
+                if (event.item_id, event.actor, event.act) != (item_id, actor, act):
+                    raise ConflictError(
+                        "this form was sent before, for something else", where=item_id, mend="open it again"
+                    )
+                return event
+            review = _review(connection, item_id, at, rules)
+            event = next_event(
+                review,
+                act,
+                actor=actor,
+                roles=roles,
+                at=at,
+                token=token,
+                seen=seen,
+                outcome=outcome,
+                chance=chance,
+                rules=rules,
+            )
+            add(connection, review_events, [_row_of(event)])
+            noted = {"act": act, "event": event.number, **(details or {})}
+            trail.append(connection, AuditEvent(at, actor, "alteration", item_id, details=noted))
+            return event
+
+        return self._write(work)
+
+    def review(self, item_id: str, now: datetime, rules: ReviewRules) -> Review:
+        """Return where an item stands.
+
+        Raises
+        ------
+        UsageError
+            If no item has this id.
+        """
+        return self._read(lambda connection: _review(connection, item_id, now, rules))
+
+    def reviews_of_run(self, run_id: str, now: datetime, rules: ReviewRules) -> dict[str, Review]:
+        """Return where every item of a run's queue stands, by id."""
+        return self._reviews(select(places.c.item_id).where(places.c.run_id == run_id), now, rules)
+
+    def reviews_touched(self, now: datetime, rules: ReviewRules) -> dict[str, Review]:
+        """Return where every item stands to which anything was ever done, by id."""
+        return self._reviews(select(review_events.c.item_id).distinct(), now, rules)
+
+    def history(self, item_id: str) -> tuple[ReviewEvent, ...]:
+        """Return all that was done to an item, in order."""
+        query = _events().where(review_events.c.item_id == item_id)
+        return self._read(lambda connection: tuple(map(_event_of, connection.execute(query))))
+
+    def decisions_of(self, actor: str) -> tuple[ReviewEvent, ...]:
+        """Return a person's decisions, corrections and rulings, the latest first."""
+        query = (
+            select(review_events)
+            .where(review_events.c.actor == actor, review_events.c.act.in_(DECIDING))
+            .order_by(review_events.c.at.desc(), review_events.c.item_id)
+        )
+        return self._read(lambda connection: tuple(map(_event_of, connection.execute(query))))
+
+    def _reviews(self, wanted: Select[Any], now: datetime, rules: ReviewRules) -> dict[str, Review]:
+        items = select(queue_items.c.item_id, queue_items.c.queued_at).where(
+            queue_items.c.item_id.in_(wanted)
+        )
+        events = _events().where(review_events.c.item_id.in_(wanted))
+
+        def work(connection: Connection) -> dict[str, Review]:
+            done = {
+                item_id: list(map(_event_of, rows))
+                for item_id, rows in groupby(connection.execute(events), key=lambda row: row.item_id)
+            }
+            return {
+                row.item_id: review_of(row.item_id, row.queued_at, done.get(row.item_id, ()), now, rules)
+                for row in connection.execute(items)
+            }
+
+        return self._read(work)
+
+
+def _events() -> Select[Any]:
+    return select(review_events).order_by(review_events.c.item_id, review_events.c.number)
+
+
+def _review(connection: Connection, item_id: str, now: datetime, rules: ReviewRules) -> Review:
+    queued_at = connection.scalar(select(queue_items.c.queued_at).where(queue_items.c.item_id == item_id))
+    if queued_at is None:
+        raise UsageError("no item has this id", where=item_id, mend="`triage queue list` shows the ids")
+    rows = connection.execute(_events().where(review_events.c.item_id == item_id))
+    return review_of(item_id, queued_at, map(_event_of, rows), now, rules)
+
+
+def _row_of(event: ReviewEvent) -> dict[str, Any]:
+    kept = event.outcome.as_json() if event.outcome else None
+    # Notes may name people: they stand apart, so that they can be emptied and the coded outcome stays.
+    notes = kept["values"].pop("notes", None) if kept else None
+    return {
+        "item_id": event.item_id,
+        "number": event.number,
+        "at": event.at,
+        "actor": event.actor,
+        "act": event.act,
+        "token": event.token,
+        "outcome": kept,
+        "notes": notes,
+        "drawn": event.drawn,
+        "hold_minutes": event.hold_minutes,
+    }
+
+
+def _event_of(row: Row[Any]) -> ReviewEvent:
+    kept = row.outcome
+    if kept is not None and row.notes:
+        kept = {**kept, "values": {**kept["values"], "notes": row.notes}}
+    return ReviewEvent(
+        item_id=row.item_id,
+        number=row.number,
+        at=row.at,
+        actor=row.actor,
+        act=row.act,
+        token=row.token,
+        outcome=None if kept is None else Outcome.from_json(kept),
+        drawn=row.drawn,
+        hold_minutes=row.hold_minutes,
+    )
