@@ -70,14 +70,14 @@ def test_show_gives_the_whole_item_with_its_evidence(published: Store, triage: T
         "42/1/26: 105/01, recorded",
         "crime 42/70123/26: unknown",
         "2. D-1 (assessments) same incident",
-        "non_fatal_strangulation (disclosed with probability 0.910)",
+        "unrecorded       non_fatal_strangulation\n",
         "Strangulation answered yes",
-        "score            0.830",
     ):
         assert wanted in shown
     assert shown.startswith("OFFICIAL-SENSITIVE\nXX-1 (incidents)\n")
     assert shown.endswith("\nA suggestion for audit, not a finding.\nOFFICIAL-SENSITIVE\n")
-    assert not re.search(r"\barm\b|\bany 0", shown)
+    # Neither arm nor probability: both tell, or let guess, which items are the control arm's.
+    assert not re.search(r"\barm\b|\bany 0|0\.[89]|score|probability", shown)
 
 
 def test_the_answer_that_met_a_rule_is_marked_without_a_model(publication: Publication) -> None:

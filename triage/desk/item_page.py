@@ -40,11 +40,12 @@ def item_page(
     Parameters
     ----------
     item : Item
-        As it was queued; its arm is not shown, since an auditor should not know it before deciding.
+        As it was queued; neither arm nor probabilities are shown, since an auditor should not know the one
+        before deciding, and the others give it away.
     texts : sequence of ItemText
         The item's parts.
     place : QueueRow, optional
-        Its latest place: score, families, rules and crimes as of that night go before those of the item.
+        Its latest place: families, rules and crimes as of that night go before those of the item.
     zone : ZoneInfo
         Zone of the times shown.
     marking : str
@@ -61,7 +62,7 @@ def item_page(
     yield Text(harmless(f"{item.record_ref} ({item.source})"), style="bold")
     crimes = {each.crime_ref: each for text in texts for each in text.crimes}
     if place is not None:
-        item = replace(item, score_01=place.score_01, families=place.families, rules=place.rules)
+        item = replace(item, families=place.families, rules=place.rules)
         crimes = {each.crime_ref: each for each in place.crimes}
     yield from _head(item, tuple(each for _, each in sorted(crimes.items())), zone)
     yield from _reasons(item)
@@ -116,13 +117,11 @@ def _crime(crime: ItemCrime, zone: ZoneInfo) -> str:
 def _reasons(item: Item) -> Iterator[Text]:
     yield Text("")
     yield Text("Why it is here", style="bold")
-    yield _line("score", f"{item.score_01:.3f}, the probability of at least one unrecorded crime")
     known = [name for name in FAMILIES if name in item.p_families]
     likely = sorted(known, key=lambda name: -item.p_families[name])
     for number, family in enumerate(item.families or ("none stands out",)):
-        chance = f" (disclosed with probability {item.p_families[family]:.3f})" if family in known else ""
-        yield _line("" if number else "unrecorded", f"{family}{chance}")
-    others = [f"{name} {item.p_families[name]:.3f}" for name in likely if name not in item.families]
+        yield _line("" if number else "unrecorded", family)
+    others = [name for name in likely if name not in item.families]
     if others:
         yield _line("other families", ", ".join(others[:3]))
     for number, rule in enumerate(item.rules):
