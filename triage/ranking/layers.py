@@ -29,8 +29,8 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
         """Fit on ``X`` of shape (rows, signals) and ``y`` of shape (rows,)."""
         self.logistic_ = _logistic().fit(X, y, logisticregression__sample_weight=sample_weight)
         self.trees_ = HistGradientBoostingClassifier(
-            max_iter=60,
-            learning_rate=0.05,
+            max_iter=30,
+            learning_rate=0.1,
             max_leaf_nodes=6,
             min_samples_leaf=40,
             l2_regularization=10.0,
