@@ -1,4 +1,5 @@
 # make nightly   set everything up and run the night on the invented sample
+# make serve     the review pages for one person on this machine
 # make test      the whole test suite
 # make lint      ruff and mypy
 # make lock      resolve the locked versions anew (needs uv)
@@ -13,11 +14,14 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 COMPILE := uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: nightly test lint lock clean
+.PHONY: nightly serve test lint lock clean
 .DELETE_ON_ERROR:
 
 nightly: $(VENV)/.installed
 	@$(PY) -m flows.nightly --extract $(EXTRACT)
+
+serve: $(VENV)/.installed
+	@$(PY) -m triage serve
 
 test: $(VENV)/.installed-dev
 	@$(PY) -m pytest

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from triage.cli import parsed_moment
+from triage.desk.score_command import parsed_moment
 from triage.reading.records import Extract
 from triage.settings import Settings, load
 

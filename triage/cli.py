@@ -8,22 +8,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from typer.core import TyperGroup
 
+from triage.desk.audit_command import add_audit
+from triage.desk.erase_command import add_erase
 from triage.desk.evaluate_command import add_evaluate
+from triage.desk.score_command import add_score
+from triage.desk.serve_command import add_serve
 from triage.desk.train_command import add_train
-from triage.errors import StoreError, UsageError, UserError, known_names
+from triage.desk.workbook_command import add_workbook
+from triage.errors import UsageError, UserError, known_names
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from triage.learning.registry import LoadedModel
-    from triage.reading import Mapping
     from triage.reading.linking import Matter
     from triage.settings import Settings
     from triage.store.rows import AuditEvent, Run
@@ -56,7 +58,11 @@ app = typer.Typer(
 )
 queue_app = typer.Typer(help="The published queue: list it, read an item, export it.", **_LOOK)
 store_app = typer.Typer(help="The store: check it, or bring it to this version.", **_LOOK)
+workbook_app = typer.Typer(help="The queue as a workbook, to be filled in offline and taken back.", **_LOOK)
+audit_app = typer.Typer(help="The audit log: verify it, or list it.", **_LOOK)
 app.add_typer(queue_app, name="queue")
+app.add_typer(workbook_app, name="workbook")
+app.add_typer(audit_app, name="audit")
 app.add_typer(store_app, name="store")
 
 RunOption = Annotated[
@@ -79,72 +85,13 @@ def main() -> None:
     app()
 
 
-@app.command()
-def score(
-    extract: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the extract.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .csv or .parquet.")],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="A model or recipe; that of the settings by default."),
-    ] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option("--mapping", metavar="FILE", help="TOML file that says which column is which."),
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="TIME", help="ISO 8601: crimes recorded later are not yet known."),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, metavar="N", help="Processes that score; same result for any.")
-    ] = 1,
-) -> None:
-    """Score every record of an extract into a file, without touching the store."""
-    from triage.desk.files import checked_target
-    from triage.desk.score_file import ENDINGS, write_frame
-
-    started = perf_counter()
-    settings = _settings(**({"mapping_file": mapping} if mapping else {}))
-    checked_target(out, ENDINGS)
-
-    from triage.reading import mapping_for
-
-    columns = mapping_for(extract, settings)
-    if _is_of_extract(out, extract, columns):
-        raise UsageError(
-            "the output would replace a table of the extract",
-            where=str(out),
-            mend="write to another folder, or under another name",
-        )
-    settings = columns.applied_to(settings)
-    moment = parsed_moment(as_of, settings.zone) if as_of else None
-
-    from triage.desk.helpers import Helpers
-
-    with Helpers(jobs - 1, modules=("triage.desk.score_extract", "spacy.tokenizer", "models")) as helpers:
-        from triage.desk.score_extract import score_extract
-
-        scored = score_extract(
-            extract,
-            settings,
-            mapping=columns,
-            moment=moment,
-            model=lambda: _model(settings, model),
-            helpers=helpers,
-        )
-    write_frame(scored.frame, out)
-    if scored.unknown_codes:
-        typer.echo(
-            f"offence codes that no family knows cover nothing: {', '.join(scored.unknown_codes)}", err=True
-        )
-    counted = (
-        f"{scored.frame.height} records scored, {scored.rejected} rows rejected, model {scored.model_id}"
-    )
-    typer.echo(f"{counted}, {perf_counter() - started:.1f} seconds", err=True)
-
-
+add_score(app, loaded=lambda *wanted: _model(*wanted))
 add_train(app, build=lambda *given: _build(*given))
 add_evaluate(app, model=lambda *wanted: _model(*wanted), labelled=lambda paths: _labelled(paths))
+add_serve(app)
+add_workbook(workbook_app, actor=lambda name: _actor(name))
+add_erase(app, actor=lambda name: _actor(name))
+add_audit(audit_app)
 
 
 @queue_app.command("list")
@@ -241,14 +188,12 @@ def store_upgrade(actor: ActorOption = None) -> None:
 @store_app.command("check")
 def store_check() -> None:
     """Tell whether the store can be reached, is of this version and has an unbroken audit log."""
+    from triage.desk.audit_command import broken
+
     with _store(_settings()) as store:
         chain, published = store.verify_chain(), len(store.runs())
     if chain.broken_at is not None:
-        raise StoreError(
-            f"the audit log is broken at event {chain.broken_at} of {chain.events}",
-            where="audit_events",
-            mend="keep a copy of the store as it is and tell the information security officer",
-        )
+        raise broken(chain)
     typer.echo(f"the store is of this version; {published} runs, {chain.events} audit events, unbroken")
 
 
@@ -265,12 +210,12 @@ def runs() -> None:
 
 @app.command()
 def models() -> None:
-    """List the registered models."""
+    """List the registered models, and how many of their records were erased since."""
     from triage.desk.listing import a_console, models_table
-    from triage.learning.registry import listing
+    from triage.learning.registry import marked_listing
 
     settings = _settings()
-    a_console().print(models_table(listing(settings.registry_dir), zone=settings.zone))
+    a_console().print(models_table(marked_listing(settings.registry_dir), zone=settings.zone))
 
 
 @app.command("settings")
@@ -279,38 +224,6 @@ def show_settings() -> None:
     from triage.desk.listing import a_console, settings_table
 
     a_console().print(settings_table(_settings()))
-
-
-def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
-    """Return an ISO 8601 time as an aware one; without an offset it is a time of `zone`.
-
-    Raises
-    ------
-    UsageError
-        If it is not ISO 8601, or lies outside the years that records have.
-
-    >>> parsed_moment("2026-10-14T04:00", ZoneInfo("Europe/London")).isoformat()
-    '2026-10-14T04:00:00+01:00'
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            "the time is not ISO 8601", where="--as-of", mend="write it like 2026-10-14T04:00"
-        ) from None
-    if not 1900 < moment.year < 2200:
-        raise UsageError(
-            "the time lies outside 1901 to 2199", where="--as-of", mend="write it like 2026-10-14T04:00"
-        )
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def _is_of_extract(out: Path, extract: Path, columns: Mapping) -> bool:
-    from triage.reading.records import TABLES
-
-    if not extract.is_dir() or out.resolve().parent != extract.resolve():
-        return False
-    return not {out.stem, out.name}.isdisjoint({*TABLES, *(getattr(columns, each).file for each in TABLES)})
 
 
 def _settings(**overrides: Any) -> Settings:

@@ -21,7 +21,7 @@ def test_it_begins_with_the_two_commands() -> None:
     assert [line.split("#")[0].strip() for line in block[1].splitlines()] == ["make nightly", "make test"]
 
 
-@pytest.mark.parametrize("target", ["nightly", "test", "lint", "lock", "clean"])
+@pytest.mark.parametrize("target", ["nightly", "serve", "test", "lint", "lock", "clean"])
 def test_make_has_the_target(target: str) -> None:
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

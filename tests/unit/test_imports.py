@@ -58,7 +58,7 @@ WITHIN = {
     ],
     "ranking": ["readers", "signals", "layers", "classifier", "marks", "scoring", "rules", "allocation"],
     "learning": ["metrics", "reports", "evaluation", "registry"],
-    "review": ["outcomes", "permissions", "decisions"],
+    "review": ["outcomes", "permissions", "decisions", "agreement", "feedback"],
     "store": [
         "tables",
         "rows",
@@ -68,6 +68,7 @@ WITHIN = {
         "schema",
         "connected",
         "reviews",
+        "erasure",
         "store",
     ],
 }

@@ -18,7 +18,7 @@ from triage.reading.entries import split_entries
 from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText, QueueRow
 
 CLOSING_SENTENCE = "A suggestion for audit, not a finding."
-_LINKS = {
+LINKS = {
     "incident": "same incident",
     "repeat": "repeated call about one matter",
     "duplicate_claim": "its text names the other record",
@@ -98,16 +98,17 @@ def _head(item: Item, crimes: Sequence[ItemCrime], zone: ZoneInfo) -> Iterator[T
     yield _line("times", f"as in {zone.key}")
     if len(item.parts) > 1:
         for number, part in enumerate(item.parts, start=1):
-            why = _LINKS.get(part.link, part.link)
+            why = LINKS.get(part.link, part.link)
             yield _line(
                 "parts" if number == 1 else "", f"{number}. {part.record_ref} ({part.source}) {why}".rstrip()
             )
-    listed = [_crime(each, zone) for each in crimes] or ["none known on the night of its latest queue"]
+    listed = [crime_line(each, zone) for each in crimes] or ["none known on the night of its latest queue"]
     for number, each in enumerate(listed):
         yield _line("" if number else "recorded crimes", each)
 
 
-def _crime(crime: ItemCrime, zone: ZoneInfo) -> str:
+def crime_line(crime: ItemCrime, zone: ZoneInfo) -> str:
+    """Return a recorded crime as a line for people."""
     at = moment(datetime.fromisoformat(crime.recorded_at), zone)
     # The moment is that of the recording: the extract does not say when a crime was cancelled.
     status = "" if crime.status == "recorded" else f", since {crime.status}"

@@ -152,16 +152,20 @@ def counts_line(counts: Mapping[str, int | Mapping[str, int]]) -> str:
 
 
 def models_table(manifests: Sequence[Mapping[str, Any]], *, zone: ZoneInfo) -> Table:
-    """Return the registered models, in the registry's order, with when and from what they were built."""
+    """Return the registered models, in the registry's order, with when and from what they were built.
+
+    ``erased`` says how many of a model's records were erased since.
+    """
     return a_table(
         f"{len(manifests)} models",
-        [("model", False), ("recipe", False), ("as of", False), ("records", True)],
+        [("model", False), ("recipe", False), ("as of", False), ("records", True), ("erased", True)],
         (
             [
                 str(manifest["model_id"]),
                 str(manifest["recipe"]),
                 moment(datetime.fromisoformat(manifest["as_of"]), zone),
                 str(manifest.get("training", {}).get("records", "")),
+                str(manifest.get("erased") or ""),
             ]
             for manifest in manifests
         ),

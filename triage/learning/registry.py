@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import hmac
 import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,8 +20,13 @@ from typing import Any
 
 from triage.errors import ModelError
 from triage.ranking.scoring import Ranker
+from triage.reading.records import RECORD_TABLES
 
 _MODEL, _MANIFEST, _CARD = "model.joblib", "manifest.json", "card.md"
+#: Which records a model was built from, as keyed hashes; and which of these were erased since, one a line.
+_SOURCES, _MARKS = "sources.json.gz", "marks.jsonl"
+#: Hexadecimal digits of such a hash: 128 bits.
+_HASH_DIGITS = 32
 #: Libraries whose version a pickled model depends on.
 _LIBRARIES = ("crime-recording-triage", "joblib", "numpy", "scikit-learn", "scipy", "spacy")
 _MEND = "build it again: `triage train`"
@@ -35,12 +42,19 @@ class LoadedModel:
 
 
 def register(
-    registry_dir: Path, *, recipe: str, model: Ranker, as_of: datetime, training: Mapping[str, Any]
+    registry_dir: Path,
+    *,
+    recipe: str,
+    model: Ranker,
+    as_of: datetime,
+    training: Mapping[str, Any],
+    sources: Iterable[tuple[str, str]] = (),
 ) -> str:
     """Put a fitted model into the registry as one step, and return its id.
 
     The id is ``<recipe>-<as_of>-<hash8>``; the hash is of recipe, training data and library versions, so that
-    the same build has the same id and is kept once.
+    the same build has the same id and is kept once. ``sources`` are the tables and references of the real
+    records that it learnt from; their hashes are kept beside it, so that an erasure can mark it.
     """
     import joblib
 
@@ -60,14 +74,21 @@ def register(
     buffer = BytesIO()
     joblib.dump(model, buffer, compress=3)
     content = buffer.getvalue()
-    manifest |= {"model_id": model_id, "sha256": {_MODEL: hashlib.sha256(content).hexdigest()}}
+    hashes = sorted({_source_hash(model_id, *source) for source in sources})
+    listed = gzip.compress(json.dumps(hashes).encode(), mtime=0)
+    kept = {_MODEL: content, _SOURCES: listed}
+    manifest |= {
+        "model_id": model_id,
+        "sha256": {name: hashlib.sha256(each).hexdigest() for name, each in kept.items()},
+    }
     try:
         registry_dir.mkdir(parents=True, exist_ok=True)
         parts = Path(tempfile.mkdtemp(prefix=".building-", dir=registry_dir))
     except OSError as error:
         raise _unwritable(registry_dir, error) from None
     try:
-        (parts / _MODEL).write_bytes(content)
+        for name, each in kept.items():
+            (parts / name).write_bytes(each)
         (parts / _CARD).write_text(_card(manifest), encoding="utf-8")
         (parts / _MANIFEST).write_text(
             json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8"
@@ -94,6 +115,19 @@ def listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
     paths = sorted(registry_dir.glob(f"[!.]*/{_MANIFEST}"))
     manifests = [_manifest(path) for path in paths]
     return tuple(sorted(manifests, key=lambda each: (each["as_of"], each["model_id"]), reverse=True))
+
+
+def marked_listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
+    """Return what ``listing`` does, each with ``erased``: how many of its records were erased since.
+
+    Raises
+    ------
+    ModelError
+        If a manifest or a model's marks cannot be read.
+    """
+    return tuple(
+        each | {"erased": len(_marks(registry_dir / each["model_id"]))} for each in listing(registry_dir)
+    )
 
 
 def find(registry_dir: Path, name: str) -> str | None:
@@ -158,6 +192,95 @@ def load(registry_dir: Path, name: str) -> LoadedModel:
             mend=_MEND,
         ) from None
     return LoadedModel(model_id, model, manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Ids of the models that learnt from a record, and of those that kept no list of their records."""
+
+    used: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def users_of(registry_dir: Path, record_ref: str) -> Users:
+    """Return which models learnt from the records with a reference, in whatever table.
+
+    Raises
+    ------
+    ModelError
+        If a model's manifest or list cannot be read, or the list was altered.
+    """
+    used, unknown = [], []
+    for manifest in listing(registry_dir):
+        model_id = str(manifest["model_id"])
+        if _SOURCES not in manifest["sha256"]:
+            unknown.append(model_id)
+        elif _hashes_of(registry_dir / model_id, manifest) & _hashes_of_reference(model_id, record_ref):
+            used.append(model_id)
+    return Users(tuple(used), tuple(unknown))
+
+
+def mark_erased(registry_dir: Path, record_ref: str, at: datetime) -> tuple[str, ...]:
+    """Mark every model that learnt from a record as one of whose records was erased; returns their ids.
+
+    A model stays as it is and can be loaded; a record is marked once.
+
+    Raises
+    ------
+    ModelError
+        If a model's files cannot be read or the mark cannot be written.
+    """
+    used = users_of(registry_dir, record_ref).used
+    for model_id in used:
+        folder = registry_dir / model_id
+        found = _hashes_of(folder, _manifest(folder / _MANIFEST)) & _hashes_of_reference(model_id, record_ref)
+        lines = [
+            json.dumps({"at": at.astimezone(UTC).isoformat(), "record": each}) + "\n"
+            for each in sorted(found - _marks(folder))
+        ]
+        try:
+            with (folder / _MARKS).open("a", encoding="utf-8") as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise _unwritable(folder / _MARKS, error) from None
+    return used
+
+
+def _source_hash(model_id: str, source: str, record_ref: str) -> str:
+    """Return the hash of a record's table and reference, keyed so that two models' lists do not compare."""
+    named = json.dumps([source, record_ref]).encode()
+    return hmac.new(model_id.encode(), named, hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+def _hashes_of_reference(model_id: str, record_ref: str) -> set[str]:
+    return {_source_hash(model_id, table, record_ref) for table in RECORD_TABLES}
+
+
+def _hashes_of(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
+    path = folder / _SOURCES
+    mend = "restore it from a backup, or remove the folder and build again: `triage train`"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"the model's list of records cannot be read ({type(error).__name__})", where=str(path), mend=mend
+        ) from None
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"][_SOURCES]:
+        raise ModelError("the model's list of records was altered", where=str(path), mend=mend)
+    return set(json.loads(gzip.decompress(content)))
+
+
+def _marks(folder: Path) -> set[str]:
+    path = folder / _MARKS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return {str(json.loads(line)["record"]) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the model's marks cannot be read ({type(error).__name__})",
+            where=str(path),
+            mend="restore the file from a backup, or remove the model's folder and build again",
+        ) from None
 
 
 def _unwritable(path: Path, error: OSError) -> ModelError:

@@ -149,7 +149,7 @@ def next_event(
             mend="send it so",
         )
     first = act == "decide" and review.state == "claimed"
-    corrected = act == "correct" and review.state == "decided"
+    drawn_before = act == "correct" and review.first is not None and review.first.drawn
     return ReviewEvent(
         item_id=review.item_id,
         number=review.events + 1,
@@ -158,8 +158,7 @@ def next_event(
         act=act,
         token=token,
         outcome=outcome,
-        drawn=(first and chance < rules.second_review_share)
-        or (corrected and review.first is not None and review.first.drawn),
+        drawn=drawn_before or (first and chance < rules.second_review_share),
         hold_minutes=rules.claim_minutes if act == "claim" else 0.0,
     )
 

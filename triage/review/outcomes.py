@@ -184,7 +184,7 @@ def _problem(value: str, wanted: Field) -> str:
 
 def _is_day(value: str) -> bool:
     try:
-        return len(value) == len("2026-10-31") and bool(date.fromisoformat(value))
+        return date.fromisoformat(value).isoformat() == value
     except ValueError:
         return False
 
@@ -192,7 +192,8 @@ def _is_day(value: str) -> bool:
 def _check_crime(crime: FoundCrime) -> None:
     if crime.family not in FAMILIES:
         raise UsageError(known_names(crime.family, set(FAMILIES)), where="family", mend="choose one of these")
-    if not 0 <= crime.start <= crime.end or crime.part < 0 or crime.question < 0:
+    is_span = 0 <= crime.start < crime.end or crime.start == crime.end == 0
+    if not is_span or crime.part < 0 or crime.question < 0:
         raise _wrong("evidence", "a place begins before it ends, in a part counted from 1")
     if (crime.end or crime.question) and not crime.part:
         raise _wrong("evidence", "a place needs its part")

@@ -1,9 +1,10 @@
 """What the house remembers: runs, queues, draws, rejects and who read what; the only SQL.
 
-It must never change or delete what it holds, except the purge of narrative text at its date, and never write
+It must never change or delete what it holds, except to empty texts at their date or on order, and never write
 without an audit event. It knows nothing of pages, commands or flows.
 """
 
+from triage.store.erasure import Erased
 from triage.store.rows import (
     ACTIONS,
     AuditEvent,
@@ -27,6 +28,7 @@ __all__ = [
     "AuditEvent",
     "Chain",
     "Chained",
+    "Erased",
     "Item",
     "ItemCrime",
     "ItemEvidence",

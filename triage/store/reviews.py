@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, Text, and_, case, func, not_, or_, select, type_coerce
 
 from triage.errors import ConflictError, UsageError
 from triage.review.decisions import DECIDING, Review, ReviewEvent, ReviewRules, next_event, review_of
@@ -99,6 +99,35 @@ class Reviews(Connected):
     def reviews_touched(self, now: datetime, rules: ReviewRules) -> dict[str, Review]:
         """Return where every item stands to which anything was ever done, by id."""
         return self._reviews(select(review_events.c.item_id).distinct(), now, rules)
+
+    def reviews_unsettled(self, now: datetime, rules: ReviewRules) -> dict[str, Review]:
+        """Return where items stand that may still wait for somebody, by id.
+
+        Left out are those whose last act was a ruling, or the one decision that nobody need read again.
+        """
+        decisions = func.sum(case((review_events.c.act == "decide", 1), else_=0))
+        last = (
+            select(
+                review_events.c.item_id,
+                func.max(review_events.c.number).label("number"),
+                decisions.label("decisions"),
+            )
+            .group_by(review_events.c.item_id)
+            .subquery()
+        )
+        unsure = type_coerce(review_events.c.outcome, Text).contains('"disclosed":"cannot_say"')
+        settled = or_(
+            review_events.c.act == "rule",
+            and_(
+                review_events.c.act.in_(("decide", "correct")),
+                review_events.c.drawn.is_(False),
+                not_(unsure),
+                last.c.decisions == 1,
+            ),
+        )
+        latest = and_(review_events.c.item_id == last.c.item_id, review_events.c.number == last.c.number)
+        wanted = select(review_events.c.item_id).join(last, latest).where(not_(settled))
+        return self._reviews(wanted, now, rules)
 
     def history(self, item_id: str) -> tuple[ReviewEvent, ...]:
         """Return all that was done to an item, in order."""

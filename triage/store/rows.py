@@ -85,18 +85,30 @@ class Chained:
     hash: str
 
 
+#: What can be wrong with a place in the chain of audit events.
+FAULTS = {
+    "altered": "its content is not what its hash was made of",
+    "removed": "the event with this number is missing",
+    "inserted": "the event does not belong to the one before it: either was put in or written anew",
+    "reordered": "the event that stands there was written at another place",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Whether the audit events are as they were written.
 
-    ``broken_at`` is the number of the first event that was altered, moved or follows a removed one, None
-    where all hold. Events removed from the end leave no trace in the chain itself: compare ``head`` with one
-    noted elsewhere.
+    ``broken_at`` is the place, from 1, at which they first are not, None where all hold, and ``fault`` what
+    is wrong there: a key of :data:`FAULTS`. Events removed from the end, and a chain that was written anew,
+    leave no trace in the chain itself: ``noted_at`` is the number of the event that had a head noted
+    elsewhere as its hash, 0 for that of an empty log, None where no event has it.
     """
 
     events: int
     head: str
     broken_at: int | None = None
+    fault: str = ""
+    noted_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

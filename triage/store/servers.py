@@ -195,7 +195,7 @@ def wipe_free_space(engine: Engine) -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM item_texts"))
+        connection.execute(text("VACUUM item_texts, queue_items, review_events"))
 
 
 def explained(error: DBAPIError, url: URL) -> StoreError:

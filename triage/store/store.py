@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, null, or_, select, update
+from sqlalchemy import Connection, Select, func, or_, select
 
 from triage.errors import UsageError
 from triage.ranking.allocation import Draw
 from triage.review.decisions import DECIDING
 from triage.store import audit as trail
 from triage.store.coding import add, draw_of, item_of, place_values, plain, queue_row_of, run_of, text_of
+from triage.store.erasure import Erasure
 from triage.store.reviews import Reviews
 from triage.store.rows import AuditEvent, Chain, Chained, Item, ItemText, Publication, QueueRow, Run
-from triage.store.servers import engine_for, parsed, wipe_free_space
+from triage.store.servers import engine_for, parsed
 from triage.store.tables import (
     audit_events,
     draws,
@@ -49,7 +49,7 @@ def open_store(url: str) -> Store:
     return Store(engine_for(parsed(url)))
 
 
-class Store(Reviews):
+class Store(Erasure, Reviews):
     """What the nights have published and who read it; a context manager, or ``close`` it.
 
     Every method raises ``StoreError`` if the server cannot be reached or refuses. A method that writes takes
@@ -133,33 +133,6 @@ class Store(Reviews):
             return rows
 
         return self._write(work)
-
-    def purge_texts(self, as_of: datetime, audit: AuditEvent) -> int:
-        """Empty text, answers and claims whose retention date has come; returns how many parts.
-
-        The event is written with the count as ``parts`` in its details, and only if there was any.
-
-        Source: Data Protection Act 2018, section 39 (storage limitation); domain.md 7.1.
-        """
-        _expect("erasure", audit)
-
-        def work(connection: Connection) -> int:
-            emptied = ("text", "answers", "claims")
-            due = and_(
-                item_texts.c.retain_until <= as_of,
-                or_(*(item_texts.c[name].is_not(None) for name in emptied)),
-            )
-            parts = connection.execute(
-                update(item_texts).where(due).values({name: null() for name in emptied})
-            ).rowcount
-            if parts:
-                trail.append(connection, replace(audit, details={**audit.details, "parts": parts}))
-            return parts
-
-        parts = self._write(work)
-        # Also after an empty purge: an earlier one may have been killed before this step.
-        self._plainly(lambda: wipe_free_space(self._engine))
-        return parts
 
     # Reading
 
@@ -250,9 +223,12 @@ class Store(Reviews):
         found = self._rows(query)
         return tuple(map(trail.event_of, found))
 
-    def verify_chain(self) -> Chain:
-        """Return whether the audit events are as they were written, and where they first are not."""
-        return self._read(trail.verify)
+    def verify_chain(self, noted: str = "") -> Chain:
+        """Return whether the audit events are as they were written, and where they first are not.
+
+        ``noted`` is a head of the chain that somebody noted elsewhere: it says where it stands now.
+        """
+        return self._read(lambda connection: trail.verify(connection, noted))
 
     def _rows(self, query: Select[Any]) -> list[Any]:
         return self._read(lambda connection: list(connection.execute(query)))
