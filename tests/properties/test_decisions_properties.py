@@ -63,7 +63,7 @@ GUIDED = st.lists(
 
 
 def folded(events: list[ReviewEvent], now: object) -> Review:
-    return review_of("item", FIRST_NIGHT, events, now, RULES)
+    return review_of("item", FIRST_NIGHT, events, now, RULES, night=now)
 
 
 def allowed(review: Review) -> list[tuple[str, str]]:
@@ -228,6 +228,6 @@ def test_the_store_keeps_each_act_once_with_its_audit_event(
                 (each.actor, each.act, each.number) for each in history
             ]
             review = store.review(item.item_id, now, RULES)
-            assert review == review_of(item.item_id, item.queued_at, history, now, RULES)
+            assert review == review_of(item.item_id, item.queued_at, history, now, RULES, night=FIRST_NIGHT)
             check_standing(review)
         assert store.verify_chain().broken_at is None

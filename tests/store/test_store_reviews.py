@@ -150,6 +150,39 @@ def test_where_items_stand_is_the_same_one_by_one_and_together(queued: Store) ->
     assert [each.state for each in of_run.values()].count("closed") == 1
 
 
+def test_no_item_that_waits_for_somebody_is_taken_for_settled(store: Store) -> None:
+    published = night(items=8)
+    store.publish(published, event())
+    claimed, second, corrected, disputed, reopened, ruled, decided, _ = (
+        item.item_id for item in published.items
+    )
+    act(store, "claim", claimed)
+    for item_id in (second, corrected, disputed, ruled):
+        decide(store, item_id, FIRST_NIGHT, Outcome("cannot_say"), by="ann")
+    act(store, "correct", corrected, outcome=NO_CRIME)
+    for item_id in (disputed, ruled):
+        decide(store, item_id, FIRST_NIGHT, NO_CRIME, by="bob")
+    for item_id in (reopened, decided):
+        decide(store, item_id, FIRST_NIGHT, by="ann")
+    later = FIRST_NIGHT + timedelta(days=2)
+    registrar = {"actor": "reg", "roles": {"registrar"}, "at": later}
+    act(store, "reopen", reopened, **registrar)
+    act(store, "rule", ruled, outcome=NO_CRIME, **registrar)
+    reviews = store.reviews_touched(FIRST_NIGHT, RULES)
+    assert {item_id: reviews[item_id].state for item_id in (claimed, corrected, disputed)} == {
+        claimed: "claimed",
+        corrected: "second_review",
+        disputed: "disputed",
+    }
+    unsettled = store.reviews_unsettled(later, RULES)
+    assert unsettled.keys() == {claimed, second, corrected, disputed, reopened}
+    assert unsettled == {
+        item_id: review
+        for item_id, review in store.reviews_touched(later, RULES).items()
+        if item_id in unsettled
+    }
+
+
 def test_my_decisions_are_mine_and_the_latest_first(queued: Store) -> None:
     decide(queued, ITEM, FIRST_NIGHT, by="ann")
     decide(queued, OTHER, FIRST_NIGHT + timedelta(hours=1), by="ann")

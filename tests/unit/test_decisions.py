@@ -32,7 +32,7 @@ class Matter:
         return self
 
     def review(self) -> Review:
-        return review_of("item", QUEUED_AT, self.events, self.now, self.rules)
+        return review_of("item", QUEUED_AT, self.events, self.now, self.rules, night=self.now)
 
     def do(self, actor: str, act: str, outcome: Outcome | None = None, **more: float) -> ReviewEvent:
         event = next_event(
@@ -65,7 +65,7 @@ def in_state(state: str) -> Matter:
     if state == "claimed":
         matter.do("ann", "claim")
     elif state == "expired":
-        matter.later(days=14)
+        matter.later(days=14, microseconds=1)
     elif state == "decided":
         matter.decided("ann", NO)
     elif state in {"closed", "reopened"}:
@@ -117,7 +117,7 @@ def test_time_moves_an_item_as_the_table_says() -> None:
     moved = {
         "lapse": {"claimed": (claimed.later(minutes=45).state, again.later(minutes=45).state)},
         "close": {"decided": (decided.later(hours=24).state,)},
-        "expire": {"queued": (queued.later(days=14).state,)},
+        "expire": {"queued": (queued.later(days=14, microseconds=1).state,)},
     }
     assert moved == {each.name: dict(each.moves) for each in PASSAGES.values()}
 
@@ -127,7 +127,8 @@ def test_time_moves_an_item_as_the_table_says() -> None:
     [
         ("claimed", timedelta(minutes=45), "queued"),
         ("decided", timedelta(hours=24), "closed"),
-        ("queued", timedelta(days=14), "expired"),
+        # The night that is that much later still carries it.
+        ("queued", timedelta(days=14, microseconds=1), "expired"),
     ],
 )
 def test_a_passage_happens_at_its_moment_and_not_before(state: str, short_of: timedelta, then: str) -> None:
@@ -142,7 +143,7 @@ def test_a_claim_that_lapsed_lets_the_item_expire_and_a_claim_in_time_keeps_it()
     matter = Matter().later(days=13, hours=23, minutes=30)
     matter.do("ann", "claim")
     assert matter.later(minutes=44).state == "claimed"
-    assert matter.later(minutes=1).state == "expired"
+    assert matter.later(minutes=1, microseconds=1).state == "expired"
     with pytest.raises(ConflictError, match="expired allows no claim"):
         matter.do("ann", "claim")
 

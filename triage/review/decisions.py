@@ -83,13 +83,26 @@ class Review:
 
 
 def review_of(
-    item_id: str, queued_at: datetime, events: Iterable[ReviewEvent], now: datetime, rules: ReviewRules
+    item_id: str,
+    queued_at: datetime,
+    events: Iterable[ReviewEvent],
+    now: datetime,
+    rules: ReviewRules,
+    *,
+    night: datetime,
 ) -> Review:
-    """Return where an item stands at a moment, from all that was done to it, in order."""
+    """Return where an item stands at a moment, from all that was done to it, in order.
+
+    ``night`` is the as-of moment of the queue that stands: an item leaves when a later queue leaves it out,
+    not while nobody has published another.
+    """
     review = Review(item_id, queued_at)
     for event in events:
         review = _after(_passed(review, event.at, rules), event)
-    return _passed(review, now, rules)
+    review = _passed(review, now, rules)
+    if review.state == "queued" and night > review.queued_at + timedelta(days=rules.carry_over_days):
+        return replace(review, state="expired")
+    return review
 
 
 def next_event(
@@ -219,8 +232,6 @@ def _passed(review: Review, now: datetime, rules: ReviewRules) -> Review:
     stands_after = timedelta(hours=rules.correction_hours)
     if review.state == "decided" and review.first is not None and now >= review.first.at + stands_after:
         review = replace(review, state="closed")
-    if review.state == "queued" and now >= review.queued_at + timedelta(days=rules.carry_over_days):
-        review = replace(review, state="expired")
     return review
 
 

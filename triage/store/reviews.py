@@ -16,7 +16,7 @@ from triage.store import audit as trail
 from triage.store.coding import add
 from triage.store.connected import Connected
 from triage.store.rows import AuditEvent, Detail
-from triage.store.tables import places, queue_items, review_events
+from triage.store.tables import places, queue_items, review_events, runs
 
 
 class Reviews(Connected):
@@ -150,13 +150,19 @@ class Reviews(Connected):
         events = _events().where(review_events.c.item_id.in_(wanted))
 
         def work(connection: Connection) -> dict[str, Review]:
+            found = list(connection.execute(items))
+            if not found:
+                return {}
+            night = _night(connection)
             done = {
                 item_id: list(map(_event_of, rows))
                 for item_id, rows in groupby(connection.execute(events), key=lambda row: row.item_id)
             }
             return {
-                row.item_id: review_of(row.item_id, row.queued_at, done.get(row.item_id, ()), now, rules)
-                for row in connection.execute(items)
+                row.item_id: review_of(
+                    row.item_id, row.queued_at, done.get(row.item_id, ()), now, rules, night=night
+                )
+                for row in found
             }
 
         return self._read(work)
@@ -171,7 +177,13 @@ def _review(connection: Connection, item_id: str, now: datetime, rules: ReviewRu
     if queued_at is None:
         raise UsageError("no item has this id", where=item_id, mend="`triage queue list` shows the ids")
     rows = connection.execute(_events().where(review_events.c.item_id == item_id))
-    return review_of(item_id, queued_at, map(_event_of, rows), now, rules)
+    return review_of(item_id, queued_at, map(_event_of, rows), now, rules, night=_night(connection))
+
+
+def _night(connection: Connection) -> datetime:
+    """Return the as-of moment of the queue that stands; there are items, so there is one."""
+    night: datetime = connection.scalars(select(func.max(runs.c.as_of))).one()
+    return night
 
 
 def _row_of(event: ReviewEvent) -> dict[str, Any]:

@@ -50,6 +50,12 @@ def items(site: Site) -> list[str]:
     return [row.item.item_id for row in site.store.queue("run-2")]
 
 
+def pass_days(site: Site, days: int) -> None:
+    """Let so many days pass, and the night after them publish an empty queue."""
+    site.clock.forward(days=days)
+    site.store.publish(night("later", 0, day=days), event(subject="later"))
+
+
 def now(site: Site) -> datetime:
     return site.clock()
 

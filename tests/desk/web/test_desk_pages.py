@@ -10,7 +10,18 @@ import httpx
 import pytest
 
 from tests.desk.web.conftest import Site
-from tests.desk.web.readings import SAYS_NO, SAYS_YES, a_desk, hidden, items, now, read_twice, standing, words
+from tests.desk.web.readings import (
+    SAYS_NO,
+    SAYS_YES,
+    a_desk,
+    hidden,
+    items,
+    now,
+    pass_days,
+    read_twice,
+    standing,
+    words,
+)
 from tests.store.nights import CANARY, decide, event
 from triage.desk.web.desk_pages import REOPEN_REASONS
 from triage.review.outcomes import FoundCrime, Outcome
@@ -254,8 +265,8 @@ def test_a_closed_item_is_reopened_with_a_coded_reason(desk: Site, registrar: ht
 
 
 def test_an_expired_item_is_reopened_from_the_desk(desk: Site, registrar: httpx.Client) -> None:
-    desk.clock.forward(days=20)
     item_id = items(desk)[2]
+    pass_days(desk, 20)
     page = registrar.get("/desk")
     assert "Nobody decided 7 items" in words(page)
     form = hidden(page, f"/items/{item_id}/reopen")
@@ -265,7 +276,7 @@ def test_an_expired_item_is_reopened_from_the_desk(desk: Site, registrar: httpx.
 
 
 def test_what_expired_long_ago_is_not_listed(desk: Site, registrar: httpx.Client) -> None:
-    desk.clock.forward(days=60)
+    pass_days(desk, 60)
     assert "No item of the last 30 days expired" in words(registrar.get("/desk"))
 
 

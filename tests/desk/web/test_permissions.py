@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.desk.web.conftest import Site
-from tests.store.nights import NO_CRIME, RULES
+from tests.store.nights import NO_CRIME, RULES, event, night
 from triage.review.decisions import DECIDING, ReviewRules
 from triage.review.outcomes import Outcome
 from triage.review.permissions import ACTS, PERMISSIONS, ROLES, STATES
@@ -71,6 +71,7 @@ def cells(open_site: Callable[..., Site]) -> Callable[[str], dict[str, dict[str,
     def brought(state: str) -> dict[str, dict[str, str]]:
         items = iter([row.item.item_id for row in site.store.queue()])
         if state == "expired":
+            site.store.publish(night("later", 0, day=DAYS), event(subject="later"))
             site.clock.forward(days=DAYS)
         hands = Hands(site.store, site)
         made: dict[str, dict[str, str]] = {}
