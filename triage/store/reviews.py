@@ -103,27 +103,24 @@ class Reviews(Connected):
     def reviews_unsettled(self, now: datetime, rules: ReviewRules) -> dict[str, Review]:
         """Return where items stand that may still wait for somebody, by id.
 
-        Left out are those whose last act was a ruling, or the one decision that nobody need read again.
+        Left out are those whose last act was a ruling, or that nobody need read a second time.
         """
-        decisions = func.sum(case((review_events.c.act == "decide", 1), else_=0))
+        unsure = type_coerce(review_events.c.outcome, Text).contains('"disclosed":"cannot_say"')
+        # Also of a decision that was corrected since: what is once to be read twice stays so.
+        twice = or_(review_events.c.drawn, and_(review_events.c.outcome.is_not(None), unsure))
         last = (
             select(
                 review_events.c.item_id,
                 func.max(review_events.c.number).label("number"),
-                decisions.label("decisions"),
+                func.sum(case((review_events.c.act == "decide", 1), else_=0)).label("decisions"),
+                func.sum(case((twice, 1), else_=0)).label("twice"),
             )
             .group_by(review_events.c.item_id)
             .subquery()
         )
-        unsure = type_coerce(review_events.c.outcome, Text).contains('"disclosed":"cannot_say"')
         settled = or_(
             review_events.c.act == "rule",
-            and_(
-                review_events.c.act.in_(("decide", "correct")),
-                review_events.c.drawn.is_(False),
-                not_(unsure),
-                last.c.decisions == 1,
-            ),
+            and_(review_events.c.act.in_(("decide", "correct")), last.c.decisions == 1, last.c.twice == 0),
         )
         latest = and_(review_events.c.item_id == last.c.item_id, review_events.c.number == last.c.number)
         wanted = select(review_events.c.item_id).join(last, latest).where(not_(settled))

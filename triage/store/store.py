@@ -159,6 +159,11 @@ class Store(Erasure, Reviews):
         """Return a run's queue in order (None: that of the run that stands); empty if there is none."""
         return self._read(lambda connection: _queue(connection, run_id))
 
+    def order(self, run_id: str) -> tuple[str, ...]:
+        """Return the ids of a run's items in the order of its queue."""
+        query = select(places.c.item_id).where(places.c.run_id == run_id).order_by(places.c.position)
+        return tuple(row.item_id for row in self._rows(query))
+
     def item(self, item_id: str) -> Item | None:
         """Return an item, None if no item has this id."""
         found = self._items(select(queue_items).where(queue_items.c.item_id == item_id))

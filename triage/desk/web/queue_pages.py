@@ -155,7 +155,7 @@ def next_item(desk: Desk, person: Person, *, token: str, after: str = "") -> str
     run, known = desk.store.latest_run(), set[str]()
     if run is not None:
         reviews = desk.store.reviews_of_run(run.run_id, now, rules)
-        order = [row.item.item_id for row in desk.store.queue(run.run_id)]
+        order = desk.store.order(run.run_id)
         start = order.index(after) + 1 if after in order else 0
         known = set(order)
         tonight = [reviews[item_id] for item_id in (*order[start:], *order[:start]) if item_id != after]
