@@ -24,7 +24,7 @@ serve: $(VENV)/.installed
 	@$(PY) -m triage serve
 
 test: $(VENV)/.installed-dev
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
