@@ -54,5 +54,6 @@ def test_what_waits_is_found_and_what_is_settled_is_not_read(store: Store) -> No
     every = store.reviews_touched(FIRST_NIGHT, RULES)
     assert {each: every[each] for each in found} == found
     assert untouched not in every
+    assert set(store.reviews_open("run-1", FIRST_NIGHT, RULES)) == {untouched, *found}
     waiting = {item_id for item_id, each in every.items() if each.state not in ("decided", "closed")}
     assert waiting <= set(found)

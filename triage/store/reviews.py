@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, and_, case, func, not_, or_, select, type_coerce
+from sqlalchemy import Connection, Row, Select, Text, and_, case, func, or_, select, type_coerce
 
 from triage.errors import ConflictError, UsageError
 from triage.review.decisions import DECIDING, Review, ReviewEvent, ReviewRules, next_event, review_of
@@ -105,26 +105,13 @@ class Reviews(Connected):
 
         Left out are those whose last act was a ruling, or that nobody need read a second time.
         """
-        unsure = type_coerce(review_events.c.outcome, Text).contains('"disclosed":"cannot_say"')
-        # Also of a decision that was corrected since: what is once to be read twice stays so.
-        twice = or_(review_events.c.drawn, and_(review_events.c.outcome.is_not(None), unsure))
-        last = (
-            select(
-                review_events.c.item_id,
-                func.max(review_events.c.number).label("number"),
-                func.sum(case((review_events.c.act == "decide", 1), else_=0)).label("decisions"),
-                func.sum(case((twice, 1), else_=0)).label("twice"),
-            )
-            .group_by(review_events.c.item_id)
-            .subquery()
-        )
-        settled = or_(
-            review_events.c.act == "rule",
-            and_(review_events.c.act.in_(("decide", "correct")), last.c.decisions == 1, last.c.twice == 0),
-        )
-        latest = and_(review_events.c.item_id == last.c.item_id, review_events.c.number == last.c.number)
-        wanted = select(review_events.c.item_id).join(last, latest).where(not_(settled))
-        return self._reviews(wanted, now, rules)
+        touched = select(review_events.c.item_id).distinct()
+        return self._reviews(touched.where(review_events.c.item_id.not_in(_settled())), now, rules)
+
+    def reviews_open(self, run_id: str, now: datetime, rules: ReviewRules) -> dict[str, Review]:
+        """Return where items of a run's queue stand that may still wait for somebody, by id."""
+        queued = select(places.c.item_id).where(places.c.run_id == run_id)
+        return self._reviews(queued.where(places.c.item_id.not_in(_settled())), now, rules)
 
     def history(self, item_id: str) -> tuple[ReviewEvent, ...]:
         """Return all that was done to an item, in order."""
@@ -163,6 +150,25 @@ class Reviews(Connected):
             }
 
         return self._read(work)
+
+
+def _settled() -> Select[Any]:
+    unsure = type_coerce(review_events.c.outcome, Text).contains('"disclosed":"cannot_say"')
+    # Also of a decision that was corrected since: what is once to be read twice stays so.
+    twice = or_(review_events.c.drawn, and_(review_events.c.outcome.is_not(None), unsure))
+    last = (
+        select(
+            review_events.c.item_id,
+            func.max(review_events.c.number).label("number"),
+            func.sum(case((review_events.c.act == "decide", 1), else_=0)).label("decisions"),
+            func.sum(case((twice, 1), else_=0)).label("twice"),
+        )
+        .group_by(review_events.c.item_id)
+        .subquery()
+    )
+    latest = and_(review_events.c.item_id == last.c.item_id, review_events.c.number == last.c.number)
+    once = and_(review_events.c.act.in_(("decide", "correct")), last.c.decisions == 1, last.c.twice == 0)
+    return select(review_events.c.item_id).join(last, latest).where(or_(review_events.c.act == "rule", once))
 
 
 def _events() -> Select[Any]:

@@ -203,8 +203,8 @@ class Store(Erasure, Reviews):
 
         def work(connection: Connection) -> QueueRow | None:
             run_id = connection.scalar(latest.where(places.c.item_id == item_id).limit(1))
-            rows = _queue(connection, run_id) if run_id else ()
-            return next((row for row in rows if row.item.item_id == item_id), None)
+            rows = _queue(connection, run_id, item_id) if run_id else ()
+            return rows[0] if rows else None
 
         return self._read(work)
 
@@ -265,7 +265,7 @@ def _texts(connection: Connection, item_id: str) -> tuple[ItemText, ...]:
     return tuple(map(text_of, connection.execute(query)))
 
 
-def _queue(connection: Connection, run_id: str | None) -> tuple[QueueRow, ...]:
+def _queue(connection: Connection, run_id: str | None, item_id: str = "") -> tuple[QueueRow, ...]:
     if run_id is None:
         run_id = connection.scalar(_runs().with_only_columns(runs.c.run_id).limit(1))
     names = [column.name for column in queue_items.columns]
@@ -275,4 +275,6 @@ def _queue(connection: Connection, run_id: str | None) -> tuple[QueueRow, ...]:
         .where(places.c.run_id == run_id)
         .order_by(places.c.position)
     )
+    if item_id:
+        query = query.where(places.c.item_id == item_id)
     return tuple(queue_row_of(row, names) for row in connection.execute(query))

@@ -154,11 +154,12 @@ def next_item(desk: Desk, person: Person, *, token: str, after: str = "") -> str
     now, rules = desk.now(), desk.rules
     run, known = desk.store.latest_run(), set[str]()
     if run is not None:
-        reviews = desk.store.reviews_of_run(run.run_id, now, rules)
+        reviews = desk.store.reviews_open(run.run_id, now, rules)
         order = desk.store.order(run.run_id)
         start = order.index(after) + 1 if after in order else 0
         known = set(order)
-        tonight = [reviews[item_id] for item_id in (*order[start:], *order[:start]) if item_id != after]
+        behind = (*order[start:], *order[:start])
+        tonight = [reviews[item_id] for item_id in behind if item_id in reviews and item_id != after]
         found = _claimed(desk, person, tonight, token)
         if found is not None:
             return found

@@ -72,7 +72,7 @@
     if (radio) radio.checked = true;
   };
 
-  const name = (family) => find(`[data-toggle="${family}"]`).textContent.trim();
+  const name = (family) => find(`[data-toggle="${family}"]`).lastChild.textContent.trim();
 
   // The place in focus speaks for the family, else the first that is marked with it.
   const placeFor = (family) => {
@@ -149,11 +149,13 @@
   };
 
   const canDecide = form && find("[data-save]");
+  // A ruling is filled by the same keys, and sent by its button alone.
+  const canFill = find("[data-toggle]");
   const KEYS = {
     "j": () => step(1),
     "k": () => step(-1),
-    "c": () => canDecide && withoutCrimes("no", "No crime"),
-    "u": () => canDecide && withoutCrimes("cannot_say", "Cannot say"),
+    "c": () => canFill && withoutCrimes("no", "No crime"),
+    "u": () => canFill && withoutCrimes("cannot_say", "Cannot say"),
     "Enter": () => canDecide && save(),
     "n": () => send("next"),
     "r": () => send("release"),
@@ -173,7 +175,7 @@
     if (!areOn() || types(event.target)) return;
     if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
     if (event.repeat && !["j", "k"].includes(event.key)) return;
-    if (/^[1-9]$/.test(event.key) && canDecide) {
+    if (/^[1-9]$/.test(event.key) && canFill) {
       const buttons = all("[data-toggle]");
       toggle(buttons[Number(event.key) - 1].dataset.toggle);
     } else if (Object.hasOwn(KEYS, event.key)) {
@@ -193,8 +195,8 @@
       if (event.detail) each.blur();
     });
   }
-  if (form) {
-    form.addEventListener("change", showFamilies);
+  if (canFill) {
+    canFill.form.addEventListener("change", showFamilies);
     showFamilies();
   }
 })();
