@@ -126,7 +126,20 @@ def test_the_same_token_is_one_act(queued: Store) -> None:
     for at in (FIRST_NIGHT, FIRST_NIGHT + timedelta(days=30)):
         assert act(queued, "claim", at=at) == claimed
         assert act(queued, "decide", at=at, outcome=NO_CRIME, seen=1) == decided
-        assert act(queued, "decide", at=at, outcome=Outcome("cannot_say")) == decided
+        # Sent again with another answer: whoever changed it must not believe that it was saved.
+        with pytest.raises(ConflictError, match="sent before"):
+            act(queued, "decide", at=at, outcome=Outcome("cannot_say"))
+    assert rows(queued) == before
+
+
+def test_nothing_more_is_written_of_an_erased_item(queued: Store) -> None:
+    act(queued, "claim")
+    act(queued, "decide", outcome=NO_CRIME)
+    reference = night().items[0].record_ref
+    queued.erase(reference, event("erasure", reference))
+    before = rows(queued)
+    with pytest.raises(ConflictError, match="erased"):
+        act(queued, "correct", outcome=Outcome("no", values={"notes": CANARY}))
     assert rows(queued) == before
 
 

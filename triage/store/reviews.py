@@ -49,19 +49,25 @@ class Reviews(Connected):
         PermissionDeniedError
             If the role, or this person, may not do it.
         ConflictError
-            If the item's state does not allow it, or it has changed since the page was shown, or the token
-            belongs to another act.
+            If the item's state does not allow it, or it has changed since the page was shown, or was erased,
+            or the token belongs to another act or outcome.
         """
 
         def work(connection: Connection) -> ReviewEvent:
             done = connection.execute(_events().where(review_events.c.token == token)).first()
             if done is not None:
                 event = _event_of(done)
-                if (event.item_id, event.actor, event.act) != (item_id, actor, act):
+                if (event.item_id, event.actor, event.act, event.outcome) != (item_id, actor, act, outcome):
                     raise ConflictError(
-                        "this form was sent before, for something else", where=item_id, mend="open it again"
+                        "this form was sent before, with something else", where=item_id, mend="open it again"
                     )
                 return event
+            if outcome is not None and _is_erased(connection, item_id):
+                raise ConflictError(
+                    "what was kept of this item was erased",
+                    where=item_id,
+                    mend="leave it; nothing more is written of it",
+                )
             review = _review(connection, item_id, at, rules)
             event = next_event(
                 review,
@@ -173,6 +179,11 @@ def _settled() -> Select[Any]:
 
 def _events() -> Select[Any]:
     return select(review_events).order_by(review_events.c.item_id, review_events.c.number)
+
+
+def _is_erased(connection: Connection, item_id: str) -> bool:
+    erased = and_(queue_items.c.item_id == item_id, queue_items.c.p_families == {})
+    return connection.execute(select(queue_items.c.item_id).where(erased)).first() is not None
 
 
 def _review(connection: Connection, item_id: str, now: datetime, rules: ReviewRules) -> Review:
