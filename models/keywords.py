@@ -15,7 +15,7 @@ from training_data.build import TrainingTable
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
 from triage.ranking.readers import Bools, Floats
-from triage.ranking.scoring import Disclosed, Mark
+from triage.ranking.scoring import Disclosed, Mark, Marks
 from triage.reading.records import Record
 
 #: Least slope of a search's curve, in log-odds a hit.
@@ -46,7 +46,8 @@ class KeywordModel:
         hits = _hits(marks)
         p_any = _curve(self.any_curve, hits.sum(axis=1))
         shares = hits + np.array(self.family_rates)
-        return Disclosed(shares / shares.sum(axis=1, keepdims=True) * p_any[:, None], p_any, p_any, marks)
+        p_family = shares / shares.sum(axis=1, keepdims=True) * p_any[:, None]
+        return Disclosed(p_family, p_any, p_any, Marks.of(marks))
 
     def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the probability of an unrecorded crime from what is left of the hits."""

@@ -13,7 +13,7 @@ from sklearn.pipeline import FeatureUnion, make_union
 from training_data.build import TrainingTable
 from triage.language.offences import FAMILIES
 from triage.ranking.readers import Bools, Floats
-from triage.ranking.scoring import Disclosed
+from triage.ranking.scoring import Disclosed, Marks
 from triage.reading.records import Record
 
 
@@ -36,7 +36,7 @@ class PlainModel:
         p = np.tile(np.array(self.shares), (len(records), 1))
         for column, classifier in zip(self.columns, self.classifiers, strict=True):
             p[:, column] = classifier.predict_proba(words)[:, 1]
-        return Disclosed(p[:, :-1], p[:, -1], p[:, -1], ((),) * len(records))
+        return Disclosed(p[:, :-1], p[:, -1], p[:, -1], Marks.of([()] * len(records)))
 
     def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the chance that anything is disclosed; where something is recorded, that of another family.

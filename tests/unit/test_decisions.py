@@ -34,7 +34,7 @@ class Matter:
     def review(self) -> Review:
         return review_of("item", QUEUED_AT, self.events, self.now, self.rules, night=self.now)
 
-    def do(self, actor: str, act: str, outcome: Outcome | None = None, **more: float) -> ReviewEvent:
+    def do(self, actor: str, act: str, outcome: Outcome | None = None, **more: float | None) -> ReviewEvent:
         event = next_event(
             self.review(),
             act,
@@ -44,7 +44,7 @@ class Matter:
             token=f"{len(self.events)}",
             outcome=outcome,
             rules=self.rules,
-            **{"seen": 0, "chance": KEPT, **more},
+            **{"seen": None, "chance": KEPT, **more},
         )
         self.events.append(event)
         return event
@@ -298,8 +298,10 @@ def test_a_reopened_item_is_read_as_if_anew() -> None:
 
 def test_a_page_that_is_behind_is_refused() -> None:
     matter = in_state("claimed")
-    with pytest.raises(ConflictError, match="changed since the page was shown"):
-        matter.do("ann", "decide", NO, seen=2)
+    # Also one that was shown before anything was done, or that does not say.
+    for seen in (2, 0):
+        with pytest.raises(ConflictError, match="changed since the page was shown"):
+            matter.do("ann", "decide", NO, seen=seen)
     matter.do("ann", "decide", NO, seen=1)
 
 

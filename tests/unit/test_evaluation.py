@@ -257,7 +257,7 @@ def test_the_plain_recipe_reads_the_whole_text_and_takes_the_recorded_away() -> 
     found = model.disclose(records)
     assert np.all((found.p_family >= 0) & (found.p_family <= 1))
     assert not found.p_family[:, FAMILIES.index("robbery")].any()
-    assert found.marks == ((),) * len(records)
+    assert len(found.marks) == 0
     disclosing = np.array([bool(each.disclosed) for each in taught])
     assert found.p_any[disclosing].mean() > 0.5 > found.p_any[~disclosing].mean()
     nothing = np.zeros(found.p_family.shape, dtype=bool)

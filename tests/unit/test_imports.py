@@ -67,8 +67,8 @@ WITHIN = {
         "servers",
         "schema",
         "connected",
-        "reviews",
         "erasure",
+        "reviews",
         "store",
     ],
 }

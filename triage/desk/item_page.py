@@ -11,9 +11,9 @@ from rich.text import Text
 
 from triage.desk.listing import moment
 from triage.desk.reading_view import Segment, Span, bracketed, coloured, entry_lines, harmless, label
-from triage.language.forms import question_numbered
+from triage.language.forms import question_numbered, question_words
 from triage.language.offences import FAMILIES
-from triage.ranking.rules import RULES
+from triage.ranking.rules import RULES, title_of
 from triage.reading.entries import split_entries
 from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText, QueueRow
 
@@ -126,7 +126,7 @@ def _reasons(item: Item) -> Iterator[Text]:
     if others:
         yield _line("other families", ", ".join(others[:3]))
     for number, rule in enumerate(item.rules):
-        yield _line("" if number else "rules", RULES[rule].title if rule in RULES else rule)
+        yield _line("" if number else "rules", title_of(rule))
 
 
 def _facts(part: ItemText, zone: ZoneInfo) -> Iterator[Text]:
@@ -153,15 +153,11 @@ def _body(
         yield _line("text", f"erased: its retention date was {moment(part.retain_until, zone)}")
         return
     for number, answer in sorted((part.answers or {}).items()):
-        asked = question_numbered(part.form_version, number)
         speaking = [each.family for each in evidence if question_number(each.question) == number]
-        for name in rules if asked and answer == "Y" else ():
-            rule = RULES.get(name)
-            speaking += sorted(rule.families) if rule and asked and rule.question == asked.name else ()
-        about = f" {asked.name.replace('_', ' ')}" if asked else ""
+        speaking += ruled_families(part.form_version, number, answer, rules)
         families = tuple(dict.fromkeys(speaking))
-        marked = _marked([Segment(f"Q{number}{about} {answer}", families)], colour=colour)
-        yield Text("    ") + marked
+        said = f"{question_words(part.form_version, number)} {answer}"
+        yield Text("    ") + _marked([Segment(said, families)], colour=colour)
     if not part.text.strip():
         yield _line("text", "empty: there is no narrative to read")
         return
@@ -173,6 +169,15 @@ def _body(
     ]
     for line in entry_lines(part.text, spans, split_entries(part.text)):
         yield _marked(line, colour=colour)
+
+
+def ruled_families(form_version: str, number: int, answer: str, rules: Sequence[str]) -> list[str]:
+    """Return the families that an answer speaks of by the rules that an item met."""
+    asked = question_numbered(form_version, number)
+    if asked is None or answer != "Y":
+        return []
+    met = (RULES[name] for name in rules if name in RULES)
+    return [family for rule in met if rule.question == asked.name for family in sorted(rule.families)]
 
 
 def _marked(line: Sequence[Segment], *, colour: bool) -> Text:

@@ -10,7 +10,7 @@ from triage.desk.item_page import CLOSING_SENTENCE, question_number
 from triage.desk.listing import age, moment
 from triage.desk.reading_view import excerpt, label
 from triage.language.offences import TITLES
-from triage.ranking.rules import RULES
+from triage.ranking.rules import title_of
 from triage.store.rows import Item, ItemText, QueueRow, Run
 
 EXCERPTS = 3
@@ -99,7 +99,7 @@ def reasons(row: QueueRow) -> str:
     Without numbers: a low one would tell the auditor that the item was drawn at random.
     """
     likely = [TITLES.get(family, family) for family in row.families]
-    met = [RULES[rule].title if rule in RULES else rule for rule in row.rules]
+    met = [title_of(rule) for rule in row.rules]
     return "; ".join([*met, *([f"likeliest {', '.join(likely)}"] if likely else [])])
 
 

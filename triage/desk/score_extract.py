@@ -17,7 +17,7 @@ from triage.desk.helpers import Helpers
 from triage.desk.score_file import part_frame, ranked_frame
 from triage.language.offences import unknown_codes
 from triage.learning.registry import LoadedModel, load
-from triage.ranking.scoring import Disclosed, Marks, Ranker, Scores, recorded_masks, weigh
+from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract
 from triage.reading.columns import Records
 from triage.reading.grouping import Groups, Keys, group
@@ -128,6 +128,4 @@ def _disclose_by_name(registry_dir: Path, model_id: str, part: Records) -> Discl
 def _disclose(model: Ranker, part: Records) -> Disclosed:
     # One thread in each process: the last bits of a product may depend on their number.
     with threadpool_limits(limits=1):
-        found = model.disclose(list(part))
-    marks = found.marks if isinstance(found.marks, Marks) else Marks.of(found.marks)
-    return Disclosed(found.p_family, found.p_any, found.p_open, marks)
+        return model.disclose(list(part))

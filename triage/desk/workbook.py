@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from triage.desk.export import Cell
 from triage.desk.files import checked_target
 from triage.desk.item_page import CLOSING_SENTENCE
+from triage.desk.key_file import secret_key
 from triage.desk.listing import moment
 from triage.desk.workbook_cells import locked_cells
 from triage.desk.workbook_sheet import (
@@ -26,7 +26,7 @@ from triage.desk.workbook_sheet import (
     name_with_marking,
     write_book,
 )
-from triage.errors import ConflictError, PermissionDeniedError, StoreError, UsageError, UserError, known_names
+from triage.errors import ConflictError, PermissionDeniedError, UsageError, UserError, known_names
 from triage.review.decisions import Review, ReviewRules, may
 from triage.review.permissions import require
 from triage.settings import Settings
@@ -36,7 +36,6 @@ from triage.store.store import Store
 ENDINGS = (".xlsx",)
 #: Headings of the table of keys, before one for each locked column.
 KEY_HEADINGS = (ITEM, "events seen", "exported for", "export", "hash")
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,32 +248,12 @@ def workbook_key(path: Path) -> bytes:
     StoreError
         If the file cannot be read or made, or holds something else.
     """
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-            with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(secrets.token_hex(_KEY_BYTES).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            # A link fails where the file exists: of two that start at once one key wins, and it is whole.
-            with suppress(FileExistsError):
-                os.link(part, path)
-            part.unlink()
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"the key of the workbooks cannot be read or made ({type(error).__name__})",
-            where=str(path),
-            mend="make the folder writable and the file readable, or restore it from a backup",
-        ) from None
-    if len(key) != _KEY_BYTES:
-        raise StoreError(
-            "the file does not hold the key of the workbooks (64 hexadecimal digits)",
-            where=str(path),
-            mend="restore it from a backup; with a new key no workbook that is out can be taken back",
-        )
-    return key
+    return secret_key(
+        path,
+        name="the workbooks",
+        user="who exports and imports",
+        lost="restore it from a backup; with a new key no workbook that is out can be taken back",
+    )
 
 
 def _book(held: Sequence[_Held], run: Run, settings: Settings, export: _Export, key: bytes) -> Book:

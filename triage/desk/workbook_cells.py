@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from triage.desk.export import Cell, guarded
-from triage.desk.item_page import question_number
+from triage.desk.item_page import crime_line, question_number
 from triage.desk.listing import moment
 from triage.desk.queue_export import reasons
 from triage.desk.reading_view import excerpt, label
 from triage.desk.workbook_sheet import ITEM, text_heading
-from triage.language.forms import question_numbered
+from triage.language.forms import question_words
 from triage.language.offences import TITLES
 from triage.reading.entries import split_entries
-from triage.store.rows import ItemCrime, ItemText, QueueRow
+from triage.store.rows import ItemText, QueueRow
 
 #: Source: "Excel specifications and limits": 32,767 characters and 253 line feeds in a cell; some are left
 #: for the apostrophe in front and for programs that count otherwise.
@@ -77,7 +76,7 @@ def locked_cells(
         "families suggested": "; ".join(TITLES.get(family, family) for family in row.families),
         "why it is here": reasons(row),
         "places that say so": _places(row, texts) if places else "",
-        "recorded crimes": "\n".join(_crime(crime, zone) for crime in row.crimes),
+        "recorded crimes": "\n".join(crime_line(crime, zone) for crime in row.crimes),
     }
     ready: dict[str, Cell] = {
         heading: guarded(pieces(cell)[0]) if isinstance(cell, str) else cell
@@ -85,13 +84,6 @@ def locked_cells(
     }
     read = "\n\n".join(_part(text, len(texts), zone) for text in texts)
     return ready | {text_heading(at): guarded(piece) for at, piece in enumerate(pieces(read), 1)}
-
-
-def _crime(crime: ItemCrime, zone: ZoneInfo) -> str:
-    # The moment is that of the recording: the extract does not say when a crime was cancelled.
-    since = "" if crime.status == "recorded" else f", since {crime.status}"
-    at = moment(datetime.fromisoformat(crime.recorded_at), zone)
-    return f"{crime.crime_ref}: {crime.offence_code}, recorded {at}{since}"
 
 
 def _part(part: ItemText, of: int, zone: ZoneInfo) -> str:
@@ -105,9 +97,7 @@ def _part(part: ItemText, of: int, zone: ZoneInfo) -> str:
     if part.form_version:
         lines.append(f"Form: {part.form_version}")
     for number, answer in sorted((part.answers or {}).items()):
-        asked = question_numbered(part.form_version, number)
-        about = f" {asked.name.replace('_', ' ')}" if asked else ""
-        lines.append(f"Q{number}{about}: {answer}")
+        lines.append(f"{question_words(part.form_version, number)}: {answer}")
     text = part.text or ""
     lines += [text[entry.start : entry.end].strip("\r\n ") for entry in split_entries(text)]
     return "\n".join(line for line in lines if line.strip())

@@ -61,6 +61,25 @@ def question_numbered(form_version: str, number: int) -> Question | None:
     return _BY_NUMBER.get((form_version, number))
 
 
+def about(form_version: str, number: int) -> str:
+    """Return in words what the question of this number is about, empty where ``forms.toml`` lacks it.
+
+    >>> about("dash-police-27", 17)
+    'threat to kill'
+    """
+    asked = question_numbered(form_version, number)
+    return asked.name.replace("_", " ") if asked else ""
+
+
+def question_words(form_version: str, number: int) -> str:
+    """Return a question by its number and what it is about.
+
+    >>> question_words("dash-police-27", 18), question_words("unknown", 3)
+    ('Q18 strangulation', 'Q3')
+    """
+    return f"Q{number} {about(form_version, number)}".rstrip()
+
+
 def answer(record: Record, name: str) -> str:
     """Return the record's answer to a question by its short name: ``Y``, ``N``, ``NK`` or empty."""
     asked = question(record.form_version, name)

@@ -37,6 +37,11 @@ class Rule:
     reasons: re.Pattern[str] | None
 
 
+def title_of(name: str) -> str:
+    """Return how people read a rule; its name, if a later edition of the rules no longer has it."""
+    return RULES[name].title if name in RULES else name
+
+
 def _pattern(phrases: list[str], lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
     if not phrases:
         return None

@@ -79,7 +79,7 @@ class Disclosed:
     p_family: Floats
     p_any: Floats
     p_open: Floats
-    marks: Marks | tuple[tuple[Mark, ...], ...]
+    marks: Marks
 
 
 class Ranker(Protocol):
@@ -280,7 +280,7 @@ def weigh(
     """Return the scores of records, by their tables and references, of what they disclose."""
     learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
     p = model.unrecorded(disclosed.p_family, disclosed.p_any, disclosed.p_open, recorded)
-    marks = disclosed.marks if isinstance(disclosed.marks, Marks) else Marks.of(disclosed.marks)
+    marks = disclosed.marks
     families = _named(disclosed.p_family, recorded)
     named = np.zeros((len(keys), len(FAMILIES) + 1), dtype=bool)
     np.put_along_axis(named, families, True, axis=1)  # what names no family is -1, the column too many

@@ -113,7 +113,7 @@ def next_event(
     roles: Collection[str],
     at: datetime,
     token: str,
-    seen: int,
+    seen: int | None = None,
     outcome: Outcome | None = None,
     chance: float = 1.0,
     rules: ReviewRules,
@@ -132,8 +132,8 @@ def next_event(
         The moment, aware.
     token : str
         Unique to the form that was sent.
-    seen : int
-        How many events the actor's page showed; 0 to act on whatever stands.
+    seen : int, optional
+        How many events the actor's page showed; None to act on whatever stands.
     outcome : Outcome, optional
         For a decision, a correction or a ruling.
     chance : float
@@ -151,7 +151,7 @@ def next_event(
         If the act is unknown, or its outcome missing or not wanted.
     """
     check_act(review, act, actor=actor, roles=roles)
-    if seen and seen != review.events:
+    if seen is not None and seen != review.events:
         raise ConflictError(
             "the item has changed since the page was shown", where=review.item_id, mend="open it again"
         )

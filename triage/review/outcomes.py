@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -206,12 +206,3 @@ def _check_crime(crime: FoundCrime) -> None:
 
 def _wrong(name: str, problem: str) -> UsageError:
     return UsageError(f"the answer to {name} cannot be taken: {problem}", where=name, mend="correct it")
-
-
-def labels(families: Sequence[str]) -> tuple[str, ...]:
-    """Return names of families as people read them.
-
-    >>> labels(["non_fatal_strangulation"])
-    ('non-fatal strangulation',)
-    """
-    return tuple(name.replace("non_fatal", "non-fatal").replace("_", " ") for name in families)

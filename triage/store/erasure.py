@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, null, or_, select, update
 
 from triage.errors import UsageError
 from triage.store import audit as trail
@@ -16,6 +17,14 @@ from triage.store.tables import item_texts, queue_items, review_events
 
 #: Columns of a part that hold what somebody wrote or answered.
 _WRITTEN = ("text", "answers", "claims")
+
+
+def erased_items() -> Select[Any]:
+    """Return the ids of items that an erasure emptied: no probabilities, and a part without text."""
+    emptied = select(item_texts.c.item_id).where(item_texts.c.text.is_(None))
+    return select(queue_items.c.item_id).where(
+        queue_items.c.p_families == {}, queue_items.c.item_id.in_(emptied)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from triage.review.outcomes import Outcome
 from triage.store import audit as trail
 from triage.store.coding import add
 from triage.store.connected import Connected
+from triage.store.erasure import erased_items
 from triage.store.rows import AuditEvent, Detail
 from triage.store.tables import places, queue_items, review_events, runs
 
@@ -32,7 +33,7 @@ class Reviews(Connected):
         at: datetime,
         token: str,
         rules: ReviewRules,
-        seen: int = 0,
+        seen: int | None = None,
         outcome: Outcome | None = None,
         chance: float = 1.0,
         details: Mapping[str, Detail] | None = None,
@@ -182,8 +183,7 @@ def _events() -> Select[Any]:
 
 
 def _is_erased(connection: Connection, item_id: str) -> bool:
-    erased = and_(queue_items.c.item_id == item_id, queue_items.c.p_families == {})
-    return connection.execute(select(queue_items.c.item_id).where(erased)).first() is not None
+    return connection.execute(erased_items().where(queue_items.c.item_id == item_id)).first() is not None
 
 
 def _review(connection: Connection, item_id: str, now: datetime, rules: ReviewRules) -> Review:

@@ -14,7 +14,7 @@ from triage.ranking.allocation import Draw
 from triage.review.decisions import DECIDING
 from triage.store import audit as trail
 from triage.store.coding import add, draw_of, item_of, place_values, plain, queue_row_of, run_of, text_of
-from triage.store.erasure import Erasure
+from triage.store.erasure import Erasure, erased_items
 from triage.store.reviews import Reviews
 from triage.store.rows import AuditEvent, Chain, Chained, Item, ItemText, Publication, QueueRow, Run
 from triage.store.servers import engine_for, parsed
@@ -193,7 +193,7 @@ class Store(Erasure, Reviews):
                 queue_items.c.queued_at < as_of,
                 queue_items.c.queued_at >= as_of - timedelta(days=carry_over_days),
                 queue_items.c.item_id.not_in(decided),
-                queue_items.c.p_families != {},
+                queue_items.c.item_id.not_in(erased_items()),
             )
         )
 

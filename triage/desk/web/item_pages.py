@@ -90,7 +90,7 @@ def _act(
     act: str,
     form: Mapping[str, str],
     outcome: Outcome | None = None,
-    seen: int = 0,
+    seen: int | None = None,
 ) -> None:
     desk.store.act(
         item.item_id,

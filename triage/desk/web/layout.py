@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from fastapi import HTTPException
 
-from triage.desk.item_page import LINKS, crime_line, question_number
+from triage.desk.item_page import LINKS, crime_line, question_number, ruled_families
 from triage.desk.listing import moment
 from triage.desk.reading_view import Span, entry_lines, harmless
 from triage.desk.web.desk import Desk, Person
 from triage.language.disclosures import STANDING, STATUSES
-from triage.language.forms import question_numbered
+from triage.language.forms import about, question_words
 from triage.language.offences import TITLES
-from triage.ranking.rules import RULES
+from triage.ranking.rules import title_of
 from triage.ranking.scoring import LOWERS
 from triage.reading.entries import split_entries
 from triage.reading.records import Entry
@@ -195,7 +195,7 @@ def item_view(
         places=places,
         crimes=tuple(harmless(crime_line(each, zone)) for _, each in sorted(crimes.items())),
         families=tuple(TITLES.get(name, name) for name in source.families),
-        rules=tuple(RULES[name].title if name in RULES else name for name in source.rules),
+        rules=tuple(title_of(name) for name in source.rules),
     )
 
 
@@ -219,7 +219,7 @@ def _places(item: Item, texts: Sequence[ItemText]) -> Iterator[Place]:
         number = question_number(each.question) if each.question else None
         if number is not None:
             answer = (part.answers or {}).get(number, "")
-            words = f"Q{number} {_about(part, number)} {answer}"
+            words = f"{question_words(part.form_version, number)} {answer}"
             found.append((each.part, -1, number, f"{each.part}:q{number}", words, each))
         elif each.start is not None and each.end is not None and each.end <= len(part.text):
             words = part.text[each.start : each.end]
@@ -246,11 +246,6 @@ def _label(family: str, status: str) -> str:
         return "speaks against"
     title = TITLES.get(family, family)
     return f"{title}: {status.replace('_', ' ')}" if status else title
-
-
-def _about(part: ItemText, number: int) -> str:
-    asked = question_numbered(part.form_version, number)
-    return asked.name.replace("_", " ") if asked else ""
 
 
 def _part(
@@ -303,13 +298,12 @@ def _gone(part: ItemText, zone: ZoneInfo, now: datetime) -> str:
 
 def _answers(part: ItemText, places: Sequence[Place], rules: Sequence[str]) -> Iterator[Answer]:
     for number, given in sorted((part.answers or {}).items()):
-        asked = question_numbered(part.form_version, number)
         spoken = [place for place in places if place.value == f"{part.part}:q{number}"]
         named = [place.label for place in spoken]
-        for rule in (RULES[name] for name in rules if name in RULES):
-            if asked and given == "Y" and rule.question == asked.name:
-                named += sorted(TITLES[family] for family in rule.families if family in TITLES)
-        yield Answer(number, _about(part, number), given, tuple(spoken), tuple(dict.fromkeys(named)))
+        ruled = ruled_families(part.form_version, number, given, rules)
+        named += [TITLES[family] for family in ruled if family in TITLES]
+        families = tuple(dict.fromkeys(named))
+        yield Answer(number, about(part.form_version, number), given, tuple(spoken), families)
 
 
 def _lines(text: str, places: Mapping[str, Place]) -> tuple[Line, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
 from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass
@@ -11,11 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from triage.desk.key_file import secret_key
 from triage.errors import SettingsError
 from triage.settings import Settings
-
-_KEY = re.compile(r"[0-9a-f]{64}\n?")
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +119,11 @@ def session_key(path: Path) -> str:
     SettingsError
         If the file cannot be read or made, or holds something else.
     """
-    try:
-        if not path.exists():
-            _make_key(path)
-        content = path.read_text(encoding="ascii", errors="replace")
-    except OSError as error:
-        raise SettingsError(
-            f"the key of the sessions cannot be read or made ({type(error).__name__})",
-            where=str(path),
-            mend="make the folder writable and the file readable for the user who serves the pages",
-        ) from error
-    if not _KEY.fullmatch(content):
-        raise SettingsError(
-            "the file does not hold the key of the sessions (64 hexadecimal digits)",
-            where=str(path),
-            mend="remove it: a new one is made, and everybody signs in again",
-        )
-    return content.strip()
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # A link fails where the file exists: of two that start at once one key wins, and it is whole.
-            os.link(part, path)
-        except FileExistsError:
-            return
-    finally:
-        part.unlink(missing_ok=True)
+    key = secret_key(
+        path,
+        name="the sessions",
+        user="who serves the pages",
+        lost="remove it: a new one is made, and everybody signs in again",
+        error=SettingsError,
+    )
+    return key.hex()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from triage.errors import StoreError
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -117,4 +119,4 @@ def _guard_postgresql() -> None:
 
 def downgrade() -> None:
     """Refuse: a store is never taken back, a backup is restored."""
-    raise NotImplementedError("a store is never taken back; restore the backup made before the upgrade")
+    raise StoreError("a store is never taken back", mend="restore the backup made before the upgrade")
