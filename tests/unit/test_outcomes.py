@@ -17,7 +17,6 @@ from triage.review.outcomes import (
     agree,
     crime_fields,
     item_fields,
-    labels,
 )
 
 BURGLARY = FoundCrime("burglary")
@@ -201,7 +200,3 @@ def test_what_is_kept_is_a_copy() -> None:
 ])  # fmt: skip
 def test_two_agree_on_the_answer_and_the_families(one: Outcome, other: Outcome, same: bool) -> None:
     assert agree(one, other) == agree(other, one) == same
-
-
-def test_families_have_readable_names() -> None:
-    assert labels(["burglary", "violence_with_injury"]) == ("burglary", "violence with injury")
