@@ -28,7 +28,7 @@ from PIL import Image  # comes with matplotlib
 from playwright.sync_api import Browser, sync_playwright
 
 from triage.desk.web.app import create_app, identity_for
-from triage.desk.web.desk import review_rules
+from triage.review.decisions import review_rules
 from triage.review.outcomes import FoundCrime, Outcome
 from triage.settings import Settings
 from triage.store import QueueRow, Store, open_store

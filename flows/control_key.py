@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from triage.desk.key_file import secret_key
+from triage.key_file import secret_key
 
 
 def control_key(path: Path) -> bytes:

@@ -21,10 +21,17 @@ _NOT_OF_THE_QUEUE = {
     "database_url",
     "mapping_file",
     "marking",
+    "model_retention_days",
     "recipe",
     "registry_dir",
     "rejected_share_max",
     "retention_days",
+    "signing_key_file",
+    "small_cell_items",
+    "training_weight_max",
+    "trusted_keys_dir",
+    "label_lag_days",
+    *(name for name in Settings.model_fields if name.startswith(("monitor_", "retrain_"))),
 }
 
 

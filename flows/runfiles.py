@@ -69,6 +69,7 @@ def write_scores(
     contents: Mapping[tuple[str, str], str],
     eligible: Mapping[tuple[str, str], bool],
     arms: Mapping[tuple[str, str], str],
+    inputs: Mapping[tuple[str, str], tuple[int, str, str]],
 ) -> None:
     """Write one row per record: the columns of the score file, then what the night made of its matter.
 
@@ -80,6 +81,8 @@ def write_scores(
         One per record.
     contents, eligible, arms : mapping
         By a record's key: the content hash of its matter, whether it is eligible, and its arm tonight.
+    inputs : mapping
+        By a record's key: characters of its text, opening and closing code, for monitoring.
     """
     import polars as pl
 
@@ -89,6 +92,9 @@ def write_scores(
         pl.Series("content_hash", [contents[key] for key in keys], dtype=pl.String),
         pl.Series("eligible", [eligible[key] for key in keys], dtype=pl.Boolean),
         pl.Series("arm", [arms.get(key, "") for key in keys], dtype=pl.String),
+        pl.Series("characters", [inputs[key][0] for key in keys], dtype=pl.Int64),
+        pl.Series("opening_code", [inputs[key][1] for key in keys], dtype=pl.String),
+        pl.Series("closing_code", [inputs[key][2] for key in keys], dtype=pl.String),
     )
     written(path, lambda part: frame.write_parquet(part, compression="zstd", statistics=False))
 

@@ -24,6 +24,8 @@ from models import build_and_register
 from triage.errors import ExtractError, ModelError
 from triage.language.offences import unknown_codes
 from triage.learning import registry
+from triage.learning.registry import Serving
+from triage.learning.signing import trusted_by
 from triage.ranking.allocation import allocate
 from triage.ranking.scoring import RecordScore, score_matters
 from triage.reading import check_rejected_share, mapping_for, read_extract, write_rejects
@@ -109,8 +111,8 @@ class Night:
 
     @property
     def lacks_model(self) -> bool:
-        """Whether no model of the recipe was ever built, as on a fresh machine."""
-        return registry.find(self._settings.registry_dir, self._settings.recipe) is None
+        """Whether nobody promoted a model and none of the recipe is trusted, as on a fresh machine."""
+        return self._serving() is None
 
     def build_model(self) -> None:
         """Build a model of the recipe from the corpus and register it.
@@ -118,7 +120,7 @@ class Night:
         Raises
         ------
         ModelError
-            If no recipe has this name, or the registry cannot be written.
+            If no recipe has this name, or the registry or its key cannot be written.
         """
         build_and_register(self._settings.recipe, self._settings, as_of=self._clock())
 
@@ -128,18 +130,18 @@ class Night:
         Raises
         ------
         ModelError
-            If there is no model.
+            If there is no model, or the log of promotions was altered.
         StoreError
             If the key of the random draw cannot be read.
         """
-        found = registry.find(self._settings.registry_dir, self._settings.recipe)
+        found = self._serving()
         if found is None:
             raise ModelError(
                 f"no model of the recipe {self._settings.recipe!r}",
                 where=str(self._settings.registry_dir),
                 mend="build one: `triage train`",
             )
-        self._model_id = found
+        self._model_id, self._model_notes = found.model_id, found.notes
         self._key = control_key(self._settings.control_key_path)
         self._settings_digest = settings_digest(self._settings)
         self._run_id = run_id_of(
@@ -164,7 +166,8 @@ class Night:
             )
         )
         self._linked: Linked = link(self._extract, self._settings)
-        self._model = registry.load(self._settings.registry_dir, self._model_id).model
+        trusted = trusted_by(self._settings)
+        self._model = registry.load(self._settings.registry_dir, self._model_id, trusted=trusted).model
         self._scores = score_matters(
             self._model,
             self._linked.matters,
@@ -231,6 +234,11 @@ class Night:
             contents={key: each.candidate.content_hash for key, each in by_record.items()},
             eligible={key: each.candidate.eligible for key, each in by_record.items()},
             arms={key: arm_of.get(each.matter.lead.key, "") for key, each in by_record.items()},
+            inputs={
+                record.key: (len(record.text), record.opening_code, record.closing_code)
+                for each in self._weighed
+                for record in each.matter.records
+            },
         )
         runfiles.written(folder / "rejects.csv", partial(write_rejects, self._extract))
         runfiles.write_queue(folder / "queue.csv", lines)
@@ -266,6 +274,10 @@ class Night:
             store=self._store.where,
             folder=runfiles.run_folder(self._settings.data_dir, self.published.run_id),
         )
+
+    def _serving(self) -> Serving | None:
+        settings = self._settings
+        return registry.serving(settings.registry_dir, settings.recipe, trusted_by(settings))
 
     def _never_queued(self) -> list[Weighed]:
         """Return tonight's matters of which some record was never queued with this content."""
@@ -330,5 +342,5 @@ class Night:
             budget_items=self._settings.budget_items,
             counts=self._counts,
             status="partial" if missing else "complete",
-            notes=self._extract.notes,
+            notes=(*self._extract.notes, *self._model_notes),
         )

@@ -138,12 +138,16 @@ def _fit(table: TrainingTable, find: Callable[[Record], tuple[Mark, ...]]) -> Ke
     recorded = np.array([[family in each.recorded for family in FAMILIES] for each in examples])
     missed = np.array([each.missed for each in examples])
     marks = tuple(find(each.record) for each in examples)
-    rates = disclosed.mean(axis=0) + 1e-3
-    any_curve = LogisticRegression().fit(_hits(marks).sum(axis=1).reshape(-1, 1), disclosed.any(axis=1))
+    weights = np.array([each.weight for each in examples])
+    rates = np.average(disclosed, axis=0, weights=weights) + 1e-3
+    share = float(np.average(missed, weights=weights))
+    any_curve = LogisticRegression().fit(
+        _hits(marks).sum(axis=1).reshape(-1, 1), disclosed.any(axis=1), sample_weight=weights
+    )
     _rising(any_curve)
-    model = KeywordModel(find, any_curve, any_curve, tuple(rates.tolist()), float(missed.mean()))
+    model = KeywordModel(find, any_curve, any_curve, tuple(rates.tolist()), share)
     found = model.disclose([each.record for each in examples])
     left = np.where(recorded, 0.0, found.p_family).sum(axis=1)
-    curve = LogisticRegression().fit(left.reshape(-1, 1), missed)
+    curve = LogisticRegression().fit(left.reshape(-1, 1), missed, sample_weight=weights)
     _rising(curve)
-    return KeywordModel(find, any_curve, curve, tuple(rates.tolist()), float(missed.mean()))
+    return KeywordModel(find, any_curve, curve, tuple(rates.tolist()), share)

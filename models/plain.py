@@ -55,6 +55,7 @@ def build(table: TrainingTable) -> PlainModel:
     examples = table.examples
     disclosed = np.array([[family in each.disclosed for family in FAMILIES] for each in examples])
     labels = np.column_stack([disclosed, disclosed.any(axis=1)])
+    weights = np.array([each.weight for each in examples])
     vectoriser = make_union(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=2, sublinear_tf=True),
@@ -64,12 +65,13 @@ def build(table: TrainingTable) -> PlainModel:
     # The dual problem takes a tenth of the time of the primal one where texts are fewer than features.
     classifiers = tuple(
         LogisticRegression(C=10.0, solver="liblinear", dual=True, random_state=0, max_iter=1000).fit(
-            words, labels[:, column]
+            words, labels[:, column], sample_weight=weights
         )
         for column in columns
     )
-    missed = float(np.mean([each.missed for each in examples]))
-    return PlainModel(vectoriser, classifiers, columns, tuple(labels.mean(axis=0).tolist()), missed)
+    missed = float(np.average([each.missed for each in examples], weights=weights))
+    shares = np.average(labels, axis=0, weights=weights)
+    return PlainModel(vectoriser, classifiers, columns, tuple(shares.tolist()), missed)
 
 
 def _text(record: Record) -> str:

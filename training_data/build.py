@@ -1,21 +1,28 @@
-"""One training table from the labelled corpus and a force's recorded history."""
+"""One training table from the labelled corpus, a force's recorded history and its audit outcomes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training_data.decisions import decision_examples
 from training_data.examples import Example
+from training_data.groups import Kin, grouped
 from training_data.history import history_examples
+from training_data.weights import WeightReport, selection_weights
 from triage.errors import UsageError, known_names
 from triage.language.offences import FAMILIES
+from triage.reading.grouping import comparable
 from triage.reading.linking import Matter
 from triage.reading.records import Record
+from triage.review.labels import Decided, Queued
+from triage.settings import Settings
 
 CORPUS_DIR = Path(__file__).parent / "corpus"
 #: The corpus's names of sources to tables of the extract.
@@ -28,14 +35,22 @@ SOURCE_TABLES = {
 }
 # Corpus records carry no times of their own; they are read by the rules in force when the corpus was written.
 _UNDATED = datetime(2026, 9, 1, tzinfo=UTC)
+#: Records `…a` and `…b` of a writer are a contrast pair.
+_PAIR_LETTER = re.compile(r"(?<=[0-9])[ab]$")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingTable:
-    """Labelled records sorted by reference, and the SHA-256 of what they were read from."""
+    """Labelled records, and the SHA-256 of what they were read from.
+
+    ``counts`` says how many records came from where and what became of the decisions; ``weights`` how the
+    decisions were weighed, None without any.
+    """
 
     examples: tuple[Example, ...]
     digest: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    weights: WeightReport | None = None
 
 
 def corpus_files() -> tuple[Path, ...]:
@@ -73,6 +88,129 @@ def corpus_table(paths: Sequence[Path] = ()) -> TrainingTable:
         )
     examples.sort(key=lambda each: each.record.record_ref)
     return TrainingTable(tuple(examples), digest.hexdigest())
+
+
+def training_table(
+    *,
+    corpus: Sequence[Path] | None = (),
+    history: Sequence[Matter] = (),
+    decided: Sequence[Decided] = (),
+    queued: Sequence[Queued] = (),
+    as_of: datetime,
+    settings: Settings,
+    digests: Sequence[str] = (),
+) -> TrainingTable:
+    """Return all that can be learnt from as of a moment as one table, each record with its weight and group.
+
+    A past record that auditors decided is learnt from as they decided it, not as history. Together the
+    decisions of ``n`` records weigh as much as ``n`` labelled records.
+
+    Parameters
+    ----------
+    corpus : sequence of Path, optional
+        Labelled files; by default the corpus that ships. None for no labelled records.
+    history : sequence of Matter, optional
+        A force's past records with their crimes; of them, what was known at the moment.
+    decided : sequence of Decided, optional
+        Closed items as of the moment, as the store gives them.
+    queued : sequence of Queued, optional
+        All items queued up to the moment: the decided then stand for those of their kind that nobody read.
+    as_of : datetime
+        The moment, aware.
+    settings : Settings
+        ``training_weight_max``; ``repeat_similarity`` and ``repeat_min_words`` for near-duplicates.
+    digests : sequence of str, optional
+        Digests of the extracts that the history was read from.
+
+    Returns
+    -------
+    TrainingTable
+        ``counts``: ``corpus``, ``history`` and ``decided`` records; ``history_later`` and ``history_decided``
+        (past records left out since they were opened later, or auditors decided them); ``groups``; and
+        ``decisions``, in all and by what became of them (``decisions_used``; see
+        :func:`training_data.decisions.decision_examples`).
+
+    Raises
+    ------
+    UsageError
+        If a corpus file cannot be read; if there is a history in which no crime was recorded; if nothing is
+        left to learn from.
+    ValueError
+        If a decision is later than the moment: a bug of the caller.
+    """
+    if any(each.label.closed_at > as_of for each in decided):
+        raise ValueError("a decision is later than the moment of the table")
+    table = TrainingTable((), "") if corpus is None else corpus_table(corpus)
+    names: list[Collection[str]] = [_corpus_names(each) for each in table.examples]
+    counts, report = {"corpus": len(table.examples)}, None
+    if history:
+        past = [_known_at(matter, as_of) for matter in history]
+        read = frozenset(part for each in decided for part in each.parts)
+        left = [_without(matter, read) for matter in past]
+        table = with_history(table, left, digests)
+        named = {record.key: _names(matter, record) for matter in left for record in matter.records}
+        names += [named[each.record.key] for each in table.examples[len(names) :]]
+        counts["history"] = _records(left)
+        counts["history_later"] = _records(history) - _records(past)
+        counts["history_decided"] = _records(past) - _records(left)
+    if decided:
+        weights = selection_weights(decided, queued=queued, cap=settings.training_weight_max)
+        found = decision_examples(decided, weights.learning.tolist())
+        names += [Kin.of_decided(decided[place]).names for place in found.places]
+        digest = hashlib.sha256("\n".join([table.digest, *map(_digest, decided)]).encode())
+        table = TrainingTable((*table.examples, *found.examples), digest.hexdigest())
+        counts["decided"], report = len(found.examples), weights.report
+        counts |= {"decisions": len(decided)}
+        counts |= {f"decisions_{became}": number for became, number in found.counts.items()}
+    if not table.examples:
+        raise UsageError(
+            "there is nothing to learn from",
+            where=f"{len(decided)} decisions",
+            mend="learn from the corpus or a history, too, or when decisions are closed whose texts are kept",
+        )
+    examples = grouped(table.examples, names, settings)
+    counts["groups"] = len({each.group for each in examples})
+    return TrainingTable(examples, table.digest, counts, report)
+
+
+def _corpus_names(example: Example) -> tuple[str, ...]:
+    # No force's reference has a blank at its end: none is taken for one of the corpus.
+    return (_PAIR_LETTER.sub("", example.record.record_ref) + " ",)
+
+
+def _names(matter: Matter, record: Record) -> tuple[str, ...]:
+    return (comparable(matter.root), comparable(record.record_ref))
+
+
+def _known_at(matter: Matter, as_of: datetime) -> Matter:
+    """Return a past matter as it was known at a moment."""
+    return replace(
+        matter,
+        records=tuple(record for record in matter.records if record.opened_at <= as_of),
+        crimes=tuple(crime for crime in matter.crimes if crime.recorded_at <= as_of),
+    )
+
+
+def _without(matter: Matter, read: Collection[tuple[str, str]]) -> Matter:
+    return replace(matter, records=tuple(record for record in matter.records if record.key not in read))
+
+
+def _records(matters: Sequence[Matter]) -> int:
+    return sum(len(matter.records) for matter in matters)
+
+
+def _digest(decided: Decided) -> str:
+    """Return the SHA-256 of a decision; the item's id stands for what was read."""
+    content = [
+        decided.queued.item_id,
+        decided.queued.arm,
+        decided.queued.entry_probability,
+        {**decided.label.outcome.as_json(), "values": {}},
+        decided.label.version,
+        decided.recorded,
+        decided.text,
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def with_history(table: TrainingTable, matters: Sequence[Matter], digests: Sequence[str]) -> TrainingTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from triage.reading.records import Record
 
@@ -14,6 +15,12 @@ class Example:
     ``evidence`` is one substring of its text, or ``Q18=Y``, per disclosed family; ``cancels`` are substrings
     that state a fact because of which an apparent offence is none. ``marked`` says whether both
     were looked for; ``weight`` how much the record counts.
+
+    ``group`` is the same for records of one matter, for versions of one record and for near-duplicates, and
+    nobody else's; ``author`` is what learners hold out together, and never splits a group of a training
+    table. ``arm``, ``inclusion_probability``, ``decided_at`` and ``label_version`` are those of the
+    decision that labelled it; ``judged`` is its answer to whether a crime was not recorded, None where
+    nobody decided: then the two lists of families say it.
     """
 
     record: Record
@@ -24,8 +31,16 @@ class Example:
     cancels: tuple[str, ...] = ()
     marked: bool = True
     weight: float = 1.0
+    group: str = ""
+    arm: str = ""
+    inclusion_probability: float = 1.0
+    decided_at: datetime | None = None
+    label_version: str = ""
+    judged: bool | None = None
 
     @property
     def missed(self) -> bool:
-        """Whether a disclosed family is not recorded."""
+        """Whether it discloses a crime that is not recorded."""
+        if self.judged is not None:
+            return self.judged
         return not set(self.disclosed) <= set(self.recorded)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import polars as pl
 
 from training_data.examples import Example
 from triage.language.disclosures import trigger_phrases
 from triage.language.offences import FAMILIES, family_of
-from triage.language.text import phrase_spans
-from triage.reading.claims import find_claims
+from triage.language.text import all_phrase_spans
+from triage.reading.claims import find_all_claims
 from triage.reading.linking import Matter
 from triage.reading.records import Crime
 
@@ -20,6 +21,8 @@ from triage.reading.records import Crime
 _BLOCKS = 4
 #: Together the records of history weigh at most as much as so many times the labelled records.
 _WEIGHT_MOST = 1.0
+#: Texts read at a time.
+_AT_ONCE = 500
 #: Statuses of context whose phrases give the outcome away.
 _OUTCOMES = ("recorded", "conclusion")
 
@@ -46,9 +49,10 @@ def history_examples(matters: Sequence[Matter], labelled: int) -> tuple[Example,
     )
     weight = min(1.0, _WEIGHT_MOST * labelled / len(pairs)) if labelled and pairs else 1.0
     blocks = np.arange(len(pairs)) * _BLOCKS // max(1, len(pairs))
+    masked = mask_all([record.text for record, _ in pairs])
     return tuple(
         Example(
-            record=replace(record, text=mask_outcomes(record.text)),
+            record=replace(record, text=text),
             author=f"history-{block}",
             disclosed=_families(crimes),
             recorded=(),
@@ -56,7 +60,7 @@ def history_examples(matters: Sequence[Matter], labelled: int) -> tuple[Example,
             marked=False,
             weight=weight,
         )
-        for (record, crimes), block in zip(pairs, blocks.tolist(), strict=True)
+        for (record, crimes), block, text in zip(pairs, blocks.tolist(), masked, strict=True)
     )
 
 
@@ -76,12 +80,21 @@ def mask_outcomes(text: str) -> str:
     >>> mask_outcomes("PUSHED HIM. CRIMED 42/70000/26.")
     'PUSHED HIM.                   .'
     """
-    spans = [(claim.start, claim.end) for claim in find_claims(text)]
-    spans += phrase_spans(text, _outcome_phrases())
-    letters = list(text)
-    for start, end in spans:
-        letters[start:end] = " " * (end - start)
-    return "".join(letters)
+    return next(mask_all([text]))
+
+
+def mask_all(texts: Sequence[str]) -> Iterator[str]:
+    """Give the same for each of many texts, some of them read at a time."""
+    for begin in range(0, len(texts), _AT_ONCE):
+        some = texts[begin : begin + _AT_ONCE]
+        claims = dict(find_all_claims(pl.Series(some, dtype=pl.String)))
+        for at, (text, spans) in enumerate(
+            zip(some, all_phrase_spans(some, _outcome_phrases()), strict=True)
+        ):
+            letters = list(text)
+            for start, end in (*((claim.start, claim.end) for claim in claims.get(at, ())), *spans):
+                letters[start:end] = " " * (end - start)
+            yield "".join(letters)
 
 
 @cache

@@ -16,17 +16,22 @@ from typer.core import TyperGroup
 from triage.desk.audit_command import add_audit
 from triage.desk.erase_command import add_erase
 from triage.desk.evaluate_command import add_evaluate
+from triage.desk.models_command import add_models
+from triage.desk.monitor_command import add_monitor
+from triage.desk.replay_command import add_replay
+from triage.desk.retrain_command import add_retrain
 from triage.desk.score_command import add_score
 from triage.desk.serve_command import add_serve
-from triage.desk.train_command import add_train
+from triage.desk.train_command import Taught, add_train
 from triage.desk.workbook_command import add_workbook
 from triage.errors import UsageError, UserError, known_names
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from triage.desk.retrain_run import Retrainer
     from triage.learning.registry import LoadedModel
-    from triage.reading.linking import Matter
+    from triage.learning.replay import Learner
     from triage.settings import Settings
     from triage.store.rows import AuditEvent, Run
     from triage.store.store import Store
@@ -59,10 +64,14 @@ app = typer.Typer(
 queue_app = typer.Typer(help="The published queue: list it, read an item, export it.", **_LOOK)
 store_app = typer.Typer(help="The store: check it, or bring it to this version.", **_LOOK)
 workbook_app = typer.Typer(help="The queue as a workbook, to be filled in offline and taken back.", **_LOOK)
+models_app = typer.Typer(
+    help="The models: list them, and choose which one ranks.", **{**_LOOK, "no_args_is_help": False}
+)
 audit_app = typer.Typer(help="The audit log: verify it, or list it.", **_LOOK)
 app.add_typer(queue_app, name="queue")
 app.add_typer(workbook_app, name="workbook")
 app.add_typer(audit_app, name="audit")
+app.add_typer(models_app, name="models")
 app.add_typer(store_app, name="store")
 
 RunOption = Annotated[
@@ -87,11 +96,15 @@ def main() -> None:
 
 add_score(app, loaded=lambda *wanted: _model(*wanted))
 add_train(app, build=lambda *given: _build(*given))
+add_retrain(app, retrain=lambda: _retrainer(), actor=lambda name: _actor(name))
 add_evaluate(app, model=lambda *wanted: _model(*wanted), labelled=lambda paths: _labelled(paths))
+add_replay(app, learner=lambda texts, seed: _text_learner(texts, seed))
 add_serve(app)
+add_monitor(app, actor=lambda name: _actor(name))
 add_workbook(workbook_app, actor=lambda name: _actor(name))
 add_erase(app, actor=lambda name: _actor(name))
 add_audit(audit_app)
+add_models(models_app, actor=lambda name: _actor(name))
 
 
 @queue_app.command("list")
@@ -208,16 +221,6 @@ def runs() -> None:
     a_console().print(runs_table(published, zone=settings.zone))
 
 
-@app.command()
-def models() -> None:
-    """List the registered models, and how many of their records were erased since."""
-    from triage.desk.listing import a_console, models_table
-    from triage.learning.registry import marked_listing
-
-    settings = _settings()
-    a_console().print(models_table(marked_listing(settings.registry_dir), zone=settings.zone))
-
-
 @app.command("settings")
 def show_settings() -> None:
     """List the settings in effect; secrets are not shown."""
@@ -278,15 +281,24 @@ def _event(actor: str, action: str, subject: str, run_id: str) -> AuditEvent:
 
 
 def _model(settings: Settings, name: str | None) -> LoadedModel:
-    """Load a model; a recipe that has no model yet is built first, since a fresh machine has none."""
+    """Load a model, by default the one that ranks; a recipe without a signed one is built first."""
     from models import RECIPES
-    from triage.learning.registry import find, load
+    from triage.learning.registry import find, load, serving
+    from triage.learning.signing import trusted_by
 
-    wanted = name or settings.recipe
-    if find(settings.registry_dir, wanted) is None and (wanted in RECIPES or name is None):
-        typer.echo(f"no model of the recipe {wanted} yet: building one", err=True)
-        wanted = _build(settings, wanted)
-    return load(settings.registry_dir, wanted)
+    trusted = trusted_by(settings)
+    if name is None:
+        ranks = serving(settings.registry_dir, settings.recipe, trusted)
+        wanted = ranks.model_id if ranks is not None else None
+    else:
+        wanted = find(settings.registry_dir, name, trusted)
+    if wanted is None and (name is None or name in RECIPES):
+        recipe = name or settings.recipe
+        typer.echo(f"no signed model of the recipe {recipe} yet: building one", err=True)
+        wanted = _build(settings, recipe)
+        # The first build may have made the local key.
+        trusted = trusted_by(settings)
+    return load(settings.registry_dir, wanted or str(name), trusted=trusted)
 
 
 def _labelled(paths: Sequence[Path]) -> Any:
@@ -295,15 +307,30 @@ def _labelled(paths: Sequence[Path]) -> Any:
     return corpus_table(paths).examples
 
 
-def _build(
-    settings: Settings,
-    recipe: str,
-    corpus: Sequence[Path] | None = (),
-    matters: Sequence[Matter] = (),
-    digests: Sequence[str] = (),
-) -> str:
+def _text_learner(texts: Sequence[Sequence[str]], seed: int) -> Learner:
+    from models.text_learner import TextLearner
+
+    return TextLearner(texts, seed=seed)
+
+
+def _retrainer() -> Retrainer:
+    from models.retraining import retrain
+
+    return retrain
+
+
+def _build(settings: Settings, recipe: str, taught: Taught | None = None) -> str:
     from models import build_and_register
 
+    if taught is None:
+        return build_and_register(recipe, settings, as_of=datetime.now(UTC))
     return build_and_register(
-        recipe, settings, as_of=datetime.now(UTC), corpus=corpus, history=matters, digests=digests
+        recipe,
+        settings,
+        as_of=taught.as_of,
+        corpus=taught.corpus,
+        history=taught.history,
+        decided=taught.decided,
+        queued=taught.queued,
+        digests=taught.digests,
     )

@@ -7,6 +7,7 @@ message. The table of settings in the README is printed from this class.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as NotJsonError
 
 from triage.errors import SettingsError, known_names
 
@@ -26,6 +28,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 FILE_VARIABLE = "TRIAGE_SETTINGS"
 DEFAULT_FILE = "triage.toml"
 _PREFIX = "TRIAGE_"
+_FIELD = re.compile(r'field "(\w+)"')
 
 
 class Settings(BaseSettings):
@@ -38,6 +41,20 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the store; empty means SQLite in `data_dir`."
     )
     registry_dir: Path = Field(Path("models/registry"), description="Folder of the fitted models.")
+    signing_key_file: Path | None = Field(
+        None,
+        description="File with the private key that signs models; empty means a local key in `registry_dir`.",
+    )
+    trusted_keys_dir: Path | None = Field(
+        None,
+        description="Folder of the public keys whose models are loaded; empty means the key that signs.",
+    )
+    model_retention_days: int = Field(
+        730,
+        ge=1,
+        le=36_600,
+        description="Age of its training data at which `triage models prune` removes a model.",
+    )
     mapping_file: Path | None = Field(
         None, description="TOML file that says which of the force's columns is which; see docs/mapping.md."
     )
@@ -87,6 +104,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         90, ge=1, le=36_600, description="Days for which the text of a queued item is kept."
     )
+    training_weight_max: float = Field(
+        20.0,
+        ge=1,
+        le=100_000,
+        description="Most that a decision on a drawn item weighs in training; one on a ranked item weighs 1.",
+    )
     claim_minutes: float = Field(
         45.0, gt=0, le=1440, description="Time after which an item that nobody decided is free again."
     )
@@ -127,6 +150,61 @@ class Settings(BaseSettings):
     )
     workbook_hours: float = Field(
         72.0, gt=0, le=744, description="Time for which items in a workbook stay claimed."
+    )
+    monitor_recent_days: int = Field(
+        28, ge=1, le=366, description="Days of nights that monitoring looks at, up to the last one."
+    )
+    monitor_reference_days: int = Field(
+        56, ge=1, le=3660, description="Days before these with which it compares them."
+    )
+    monitor_psi_look: float = Field(
+        0.1, gt=0, description="Population stability index of codes, lengths or scores from which to look."
+    )
+    monitor_psi_act: float = Field(0.25, gt=0, description="The same from which to act.")
+    monitor_auc_look: Share = Field(
+        0.6, description="How well recent texts can be told from earlier ones (AUC), from which to look."
+    )
+    monitor_auc_act: Share = Field(0.75, description="The same from which to act.")
+    monitor_new_words_look: Share = Field(
+        0.02, description="New words among recent ones, beyond what is expected, from which to look."
+    )
+    monitor_new_words_act: Share = Field(0.05, description="The same from which to act.")
+    monitor_calibration_look: float = Field(
+        1.5, ge=1, description="Times more or fewer missed crimes in the control than scores say, to look."
+    )
+    monitor_calibration_act: float = Field(2.0, ge=1, description="The same from which to act.")
+    monitor_precision_look: Share = Field(
+        0.1, description="Fall of the share of an arm's reads that find something, from which to look."
+    )
+    monitor_precision_act: Share = Field(0.2, description="The same from which to act.")
+    small_cell_items: int = Field(
+        10, ge=2, le=1000, description="Records below which figures by group are hidden."
+    )
+    label_lag_days: float = Field(
+        7.0, ge=0, le=366, description="Days from a decision until retraining counts it as known."
+    )
+    retrain_recipes: tuple[str, ...] = Field(
+        ("linear",),
+        min_length=1,
+        description="Recipes of the challengers that retraining builds (names in `models.RECIPES`).",
+    )
+    retrain_nights: int = Field(
+        56, ge=1, le=3660, description="Most past nights on which challengers and champion are judged."
+    )
+    retrain_windows: int = Field(
+        1, ge=1, le=52, description="Parts of these nights; a challenger is built anew before each."
+    )
+    retrain_gain_min: Share = Field(
+        0.0, description="Least gain for *better*, as a share of what the champion finds (docs/retrain.md)."
+    )
+    retrain_loss_max: Share = Field(
+        0.1, description="Largest loss for *not worse*, as a share of what the champion finds."
+    )
+    retrain_calibration_loss_max: Share = Field(
+        0.05, description="Rise of the calibration error from which a comparison warns."
+    )
+    retrain_missed_min: int = Field(
+        30, ge=1, le=100_000, description="Fewest items with an unrecorded crime for any verdict."
     )
     marking: str = Field("OFFICIAL-SENSITIVE", min_length=1, description="Security marking on every export.")
 
@@ -209,6 +287,10 @@ def load(**overrides: Any) -> Settings:
                 problems.append(f"{name}: {known_names(name, known)}")
             else:
                 problems.append(f"{name}: {each['msg']}")
+    except NotJsonError as error:
+        field = _FIELD.search(str(error))
+        variable = f"{_PREFIX}{field[1].upper()}" if field else "an environment variable"
+        problems.append(f"{variable}: is not JSON, which a list or a table is written in there")
     except (OSError, ValueError, RecursionError) as error:
         problems.append(f"the file is not readable TOML: {type(error).__name__} {error}")
     if problems or settings is None:

@@ -28,8 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.browser.invented import AS_OF, invented_night
 from triage.desk.web.app import create_app, identity_for
-from triage.desk.web.desk import review_rules
-from triage.review.decisions import ReviewRules
+from triage.review.decisions import ReviewRules, review_rules
 from triage.settings import Settings
 from triage.store import AuditEvent, Store, open_store
 

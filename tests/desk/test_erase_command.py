@@ -20,6 +20,7 @@ from sqlalchemy import text
 from flows.runfiles import run_folder, written
 from models import build_and_register
 from triage.learning import registry
+from triage.learning.signing import trusted_by
 from triage.reading.linking import Matter
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
@@ -80,7 +81,8 @@ def test_a_record_goes_from_store_files_and_models_are_marked(
     marks = {each["model_id"]: each["erased"] for each in registry.marked_listing(settings.registry_dir)}
     assert marks == {used: 1, other: 0}
     assert "XX-1" not in (settings.registry_dir / used / "marks.jsonl").read_text(encoding="utf-8")
-    assert registry.load(settings.registry_dir, used).model_id == used, "a marked model still ranks"
+    loaded = registry.load(settings.registry_dir, used, trusted=trusted_by(settings))
+    assert loaded.model_id == used, "a marked model still ranks"
     shown = triage("models").stdout
     assert re.search(rf"{used} .* 1\s*$", shown, re.MULTILINE)
     assert re.search(rf"{other} .* \d+\s*$", shown, re.MULTILINE)

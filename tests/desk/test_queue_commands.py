@@ -125,7 +125,7 @@ def test_an_erased_text_says_so(
     published.purge_texts(later, AuditEvent(later, "purge", "erasure", "texts"))
     result = triage("queue", "show", "XX-1")
     assert result.exit_code == 0
-    assert "erased: its retention date was 12 Jan 2027" in result.stdout
+    assert "purged or erased; its retention date was 12 Jan 2027" in result.stdout
     assert canary not in result.stdout
 
 

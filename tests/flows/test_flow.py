@@ -179,7 +179,7 @@ def test_the_deployment_names_the_flow_and_its_parameters() -> None:
     from flows.nightly import nightly
 
     deployed = yaml.safe_load((ROOT / "flows" / "prefect.yaml").read_text(encoding="utf-8"))
-    (night,) = deployed["deployments"]
+    (night,) = (each for each in deployed["deployments"] if each["name"] == "nightly")
     assert night["entrypoint"] == "flows/nightly.py:nightly"
     assert set(night["parameters"]) == set(inspect.signature(nightly.fn).parameters)
     assert night["schedules"] == [{"cron": "0 4 * * *", "timezone": "Europe/London", "active": True}]

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from triage.review import agreement as module
-from triage.review.agreement import PAIR_ITEMS_LEAST, agreement, agreements, cohen_kappa, gwet_ac1
+from triage.review.agreement import (
+    PAIR_ITEMS_LEAST,
+    agreement,
+    agreements,
+    cohen_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+)
 from triage.review.decisions import ReviewEvent
 from triage.review.outcomes import FoundCrime, Outcome
 
@@ -64,6 +71,43 @@ def test_worked_examples(table: Sequence[Sequence[int]], categories: int, kappa:
     assert round(gwet_ac1(one, two, ANSWERS[:categories]) or 0, places) == ac1
 
 
+# Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability: section A (two readers), section C
+# (four readers, some of whom did not read an item; a dot for that).
+@pytest.mark.parametrize(
+    ("readers", "alpha"),
+    [
+        (("0100000010", "1110010000"), 0.095),
+        (("123321412...", "1233224125.3", ".3332342251.", "12332441251."), 0.743),
+    ],
+)
+def test_alpha_of_the_authors_own_examples(readers: Sequence[str], alpha: float) -> None:
+    read = [[None if answer == "." else answer for answer in item] for item in zip(*readers, strict=True)]
+    found = krippendorff_alpha(read, "012345")
+    assert found.estimate is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert round(found.estimate, 3) == alpha
+    assert found.low < found.estimate < found.high
+
+
+def test_alpha_of_two_readers_is_scotts_pi_for_few_items() -> None:
+    one, two = from_table([[30, 4, 1], [6, 50, 2], [1, 2, 4]])
+    shares = [(one.count(each) + two.count(each)) / 200 for each in ANSWERS]
+    chance = sum(each**2 for each in shares)
+    pi = (0.84 - chance) / (1 - chance)
+    assert agreement(one, two, ANSWERS).alpha.estimate == pytest.approx(1 - (1 - pi) * 199 / 200)
+
+
+def test_alpha_says_what_it_cannot() -> None:
+    assert krippendorff_alpha([["a", None], [None, "b"]], "ab").reason == "no item was read twice"
+    assert krippendorff_alpha([["a", "a"], ["b"]], "ab").reason == "only one answer was ever given"
+    full = krippendorff_alpha([["a", "a"], ["b", "b", "b"]], "ab")
+    assert full.estimate == 1
+    assert "never differed" in full.reason
+    with pytest.raises(ValueError, match="known answers"):
+        krippendorff_alpha([["c", "a"]], "ab")
+
+
 def test_an_answer_that_nobody_gave_counts_in_chance() -> None:
     one, two = from_table([[10, 2], [3, 15]])
     assert gwet_ac1(one, two, ANSWERS) != gwet_ac1(one, two, ANSWERS[:2])
@@ -83,7 +127,7 @@ def test_kappa_of_many_tables_at_once_is_that_of_scikit_learn(read: list[tuple[s
 def test_every_figure_is_a_number_or_says_why_not(read: list[tuple[str, str]]) -> None:
     found = agreement([one for one, _ in read], [two for _, two in read], ANSWERS)
     assert found.items == len(read)
-    for figure in (found.share, found.kappa, found.ac1):
+    for figure in (found.share, found.kappa, found.ac1, found.alpha):
         for value in (figure.estimate, figure.low, figure.high):
             assert value is None or -1 <= value <= 1
         whole = figure.estimate is not None and figure.low is not None and figure.high is not None
@@ -95,7 +139,7 @@ def test_every_figure_is_a_number_or_says_why_not(read: list[tuple[str, str]]) -
 def test_intervals_hold_the_estimate_and_come_back_with_the_seed() -> None:
     one, two = from_table([[30, 4, 1], [6, 50, 2], [1, 2, 4]])
     found = agreement(one, two, ANSWERS, seed=7)
-    for figure in (found.share, found.kappa, found.ac1):
+    for figure in (found.share, found.kappa, found.ac1, found.alpha):
         assert figure.estimate is not None
         assert figure.low is not None
         assert figure.high is not None

@@ -71,7 +71,7 @@ def test_a_viewer_and_an_administrator_do_nothing_to_an_item() -> None:
 
 
 def test_only_the_registrar_rules_reopens_and_erases() -> None:
-    for what in ("rule", "reopen", "erase"):
+    for what in ("rule", "reopen", "erase", "promote"):
         assert roles_that_may(what) == ("registrar",)
 
 

@@ -20,6 +20,7 @@ from triage.desk.score_file import evidence_json
 from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES
 from triage.learning import registry
+from triage.learning.signing import trusted_by
 from triage.ranking import scoring
 from triage.ranking.layers import logit, shift_prevalence
 from triage.ranking.marks import Mark, Marks, lowering, shown
@@ -41,14 +42,19 @@ AT = datetime(2026, 10, 14, tzinfo=UTC)
 SETTINGS = Settings()
 
 
+def loaded(registry_dir: Path, name: str) -> Ranker:
+    trusted = trusted_by(Settings(registry_dir=registry_dir))
+    return registry.load(registry_dir, name, trusted=trusted).model
+
+
 @pytest.fixture(scope="module", params=sorted(RECIPES))
 def model(request: pytest.FixtureRequest, registry_dir: Path) -> Ranker:
-    return registry.load(registry_dir, request.param).model
+    return loaded(registry_dir, request.param)
 
 
 @pytest.fixture(scope="module")
 def linear(registry_dir: Path) -> Ranker:
-    return registry.load(registry_dir, "linear").model
+    return loaded(registry_dir, "linear")
 
 
 def matter(ref: str, text: str, *crimes: str, status: str = "recorded", **fields: object) -> Matter:

@@ -43,6 +43,12 @@ def test_all_errors_come_in_one_message(away: Path, monkeypatch: pytest.MonkeyPa
     assert caught.value.exit_code == 10
 
 
+def test_a_variable_that_should_be_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_ROLE_MEMBERS", "registrar: ann")
+    with pytest.raises(SettingsError, match="TRIAGE_ROLE_MEMBERS: is not JSON"):
+        settings.load()
+
+
 def test_a_broken_file_is_named(away: Path) -> None:
     (away / "triage.toml").write_text("budget_items = \n")
     with pytest.raises(SettingsError, match=r"triage\.toml"):

@@ -150,7 +150,7 @@ def _body(
     zone: ZoneInfo,
 ) -> Iterator[Text]:
     if part.text is None:
-        yield _line("text", f"erased: its retention date was {moment(part.retain_until, zone)}")
+        yield _line("text", f"purged or erased; its retention date was {moment(part.retain_until, zone)}")
         return
     for number, answer in sorted((part.answers or {}).items()):
         speaking = [each.family for each in evidence if question_number(each.question) == number]

@@ -15,6 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from triage.desk.reading_view import harmless
+from triage.learning.manifest import is_local, key_of
+from triage.learning.registry import Serving
+from triage.learning.signing import TrustedKeys
 from triage.settings import Settings
 from triage.store.rows import QueueRow, Run
 
@@ -151,25 +154,58 @@ def counts_line(counts: Mapping[str, int | Mapping[str, int]]) -> str:
     )
 
 
-def models_table(manifests: Sequence[Mapping[str, Any]], *, zone: ZoneInfo) -> Table:
-    """Return the registered models, in the registry's order, with when and from what they were built.
+def models_table(
+    manifests: Sequence[Mapping[str, Any]], ranks: Serving | None, trusted: TrustedKeys, *, zone: ZoneInfo
+) -> Table:
+    """Return the registered models, in the registry's order: when and from what built, signed by whom.
 
-    ``erased`` says how many of a model's records were erased since.
+    Parameters
+    ----------
+    manifests : sequence of mapping
+        As they stand in the registry; ``erased`` says how many of a model's records were erased since.
+    ranks : Serving or None
+        The model that ranks.
+    trusted : TrustedKeys
+        The keys that are believed.
+    zone : ZoneInfo
+        Zone of the times shown.
     """
+    numeric = {"records", "erased"}
     return a_table(
         f"{len(manifests)} models",
-        [("model", False), ("recipe", False), ("as of", False), ("records", True), ("erased", True)],
+        [
+            (name, name in numeric)
+            for name in ("model", "recipe", "as of", "signed", "ranks", "records", "erased")
+        ],
         (
             [
                 str(manifest["model_id"]),
                 str(manifest["recipe"]),
                 moment(datetime.fromisoformat(manifest["as_of"]), zone),
+                _signed(manifest, trusted),
+                _ranks(str(manifest["model_id"]), ranks),
                 str(manifest.get("training", {}).get("records", "")),
                 str(manifest.get("erased") or ""),
             ]
             for manifest in manifests
         ),
     )
+
+
+def _signed(manifest: Mapping[str, Any], trusted: TrustedKeys) -> str:
+    """Return what a manifest says of who signed it; loading and `models verify` find out whether it is so."""
+    if not key_of(manifest):
+        return "unsigned, not loaded"
+    name = "local" if is_local(manifest) else str(manifest["signed_by"].get("name", ""))
+    return f"{name} {key_of(manifest)}" + ("" if trusted.has(key_of(manifest)) else ", not trusted")
+
+
+def _ranks(model_id: str, ranks: Serving | None) -> str:
+    if ranks is None or ranks.model_id != model_id:
+        return ""
+    if ranks.promotion is None:
+        return "yes, never promoted by a person"
+    return "yes, promoted by " + ranks.promotion.actor
 
 
 def settings_table(settings: Settings) -> Table:

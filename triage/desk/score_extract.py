@@ -17,6 +17,7 @@ from triage.desk.helpers import Helpers
 from triage.desk.score_file import part_frame, ranked_frame
 from triage.language.offences import unknown_codes
 from triage.learning.registry import LoadedModel, load
+from triage.learning.signing import TrustedKeys, trusted_by
 from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract
 from triage.reading.columns import Records
@@ -86,7 +87,9 @@ def score_extract(
     helpers.begin(
         parts,
         here=partial(_disclose, loaded.model),
-        there=partial(_disclose_by_name, settings.registry_dir.absolute(), loaded.model_id),
+        there=partial(
+            _disclose_by_name, settings.registry_dir.absolute(), loaded.model_id, trusted_by(settings)
+        ),
     )
     groups = group(Keys.of(records), crimes, settings, borne_out=True)
     firsts = [0, *accumulate(map(len, parts))]
@@ -117,12 +120,12 @@ def _weighed(
 
 
 @lru_cache(maxsize=1)
-def _model(registry_dir: Path, model_id: str) -> Ranker:
-    return load(registry_dir, model_id).model
+def _model(registry_dir: Path, model_id: str, trusted: TrustedKeys) -> Ranker:
+    return load(registry_dir, model_id, trusted=trusted).model
 
 
-def _disclose_by_name(registry_dir: Path, model_id: str, part: Records) -> Disclosed:
-    return _disclose(_model(registry_dir, model_id), part)
+def _disclose_by_name(registry_dir: Path, model_id: str, trusted: TrustedKeys, part: Records) -> Disclosed:
+    return _disclose(_model(registry_dir, model_id, trusted), part)
 
 
 def _disclose(model: Ranker, part: Records) -> Disclosed:

@@ -1,8 +1,10 @@
-"""The command ``triage train``: a model from labelled records and a force's own history."""
+"""The command ``triage train``: a model from labelled records, a force's own history and its decisions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,24 @@ from triage.errors import UsageError
 
 if TYPE_CHECKING:
     from triage.reading.linking import Matter
+    from triage.review.labels import Decided, Queued
     from triage.settings import Settings
 
-#: Builds and registers a model from settings, recipe, labelled files (None for none), past matters, digests.
-Builder = Callable[["Settings", str, "Sequence[Path] | None", "Sequence[Matter]", Sequence[str]], str]
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a model is to learn from; see ``models.build_and_register``."""
+
+    as_of: datetime
+    corpus: Sequence[Path] | None = ()
+    history: Sequence[Matter] = ()
+    digests: Sequence[str] = ()
+    decided: Sequence[Decided] = ()
+    queued: Sequence[Queued] = ()
+
+
+#: Builds and registers a model from settings, recipe and what it is to learn from, and returns its id.
+Builder = Callable[["Settings", str, Taught], str]
 
 
 def add_train(app: typer.Typer, *, build: Builder) -> None:
@@ -33,13 +49,24 @@ def add_train(app: typer.Typer, *, build: Builder) -> None:
                 "--corpus", metavar="FILE", help="Labelled records (JSONL); the shipped corpus by default."
             ),
         ] = None,
-        no_corpus: Annotated[bool, typer.Option("--no-corpus", help="Learn from the history alone.")] = False,
+        no_corpus: Annotated[
+            bool, typer.Option("--no-corpus", help="Learn from history and decisions alone.")
+        ] = False,
         history: Annotated[
             list[Path] | None,
             typer.Option(
                 "--history",
                 metavar="DIR",
                 help="An extract of past records with their crimes; may repeat.",
+            ),
+        ] = None,
+        decisions: Annotated[
+            bool, typer.Option("--decisions", help="Learn from what auditors decided, by the store.")
+        ] = False,
+        as_of: Annotated[
+            str | None,
+            typer.Option(
+                "--as-of", metavar="TIME", help="Learn what was known then (ISO 8601); now by default."
             ),
         ] = None,
         mapping: Annotated[
@@ -53,35 +80,38 @@ def add_train(app: typer.Typer, *, build: Builder) -> None:
         ] = None,
     ) -> None:
         """Build a model, register it and print its id."""
+        from triage.desk.past import past_matters
+        from triage.desk.score_command import parsed_moment
         from triage.settings import load
 
         settings = load(**({"mapping_file": mapping} if mapping else {}))
+        moment = parsed_moment(as_of, settings.zone).astimezone(UTC) if as_of else datetime.now(UTC)
         files = (*(corpus or ()), *(more or ()))
-        if no_corpus and (files or not history):
+        if no_corpus and (files or not (history or decisions)):
             raise UsageError(
-                "--no-corpus leaves nothing to learn from"
-                if not history
-                else "--no-corpus with corpus files",
+                "--no-corpus with corpus files" if files else "--no-corpus leaves nothing to learn from",
                 where="--no-corpus",
-                mend="give the past records with --history DIR, and no corpus file",
+                mend="give past records with --history DIR or take --decisions, and no corpus file",
             )
         matters: list[Matter] = []
         digests = []
         for folder in history or ():
-            found, digest = _past(folder, settings)
+            found, digest = past_matters(folder, settings)
             matters.extend(found)
             digests.append(digest)
             typer.echo(f"{folder}: {sum(len(each.records) for each in found)} past records", err=True)
-        typer.echo(build(settings, recipe or settings.recipe, None if no_corpus else files, matters, digests))
+        decided, queued = _decisions(settings, moment) if decisions else ((), ())
+        taught = Taught(moment, None if no_corpus else files, matters, digests, decided, queued)
+        typer.echo(build(settings, recipe or settings.recipe, taught))
 
 
-def _past(folder: Path, settings: Settings) -> tuple[Sequence[Matter], str]:
-    """Return the matters of a past extract, and the digest of its content."""
-    from triage.reading import check_rejected_share, mapping_for, read_extract
-    from triage.reading.linking import link
+def _decisions(settings: Settings, as_of: datetime) -> tuple[tuple[Decided, ...], tuple[Queued, ...]]:
+    """Return what was decided, and what was queued, up to a moment."""
+    from triage.review.decisions import review_rules
+    from triage.store import open_store
 
-    columns = mapping_for(folder, settings)
-    mapped = columns.applied_to(settings)
-    read = read_extract(folder, mapped, mapping=columns)
-    check_rejected_share(read, mapped)
-    return link(read, mapped).matters, read.digest
+    with open_store(settings.store_url) as store:
+        store.check()
+        decided, queued = store.decided(as_of, review_rules(settings)), store.queued(as_of)
+    typer.echo(f"{store.where}: {len(decided)} closed items of {len(queued)} queued", err=True)
+    return decided, queued

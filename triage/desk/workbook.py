@@ -15,7 +15,6 @@ from pathlib import Path
 from triage.desk.export import Cell
 from triage.desk.files import checked_target
 from triage.desk.item_page import CLOSING_SENTENCE
-from triage.desk.key_file import secret_key
 from triage.desk.listing import moment
 from triage.desk.workbook_cells import locked_cells
 from triage.desk.workbook_sheet import (
@@ -27,6 +26,7 @@ from triage.desk.workbook_sheet import (
     write_book,
 )
 from triage.errors import ConflictError, PermissionDeniedError, UsageError, UserError, known_names
+from triage.key_file import secret_key
 from triage.review.decisions import Review, ReviewRules, may
 from triage.review.permissions import require
 from triage.settings import Settings

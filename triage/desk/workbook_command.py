@@ -41,8 +41,8 @@ def add_workbook(app: typer.Typer, *, actor: Callable[[str | None], str]) -> Non
     ) -> None:
         """Claim items of a queue for you and write them as a workbook to fill in offline."""
         from triage.desk.listing import moment
-        from triage.desk.web.desk import review_rules
         from triage.desk.workbook import export_workbook
+        from triage.review.decisions import review_rules
         from triage.settings import load
         from triage.store import open_store
 
@@ -75,8 +75,8 @@ def add_workbook(app: typer.Typer, *, actor: Callable[[str | None], str]) -> Non
         name: Name = None,
     ) -> None:
         """Take the rows of a workbook as decisions; a row that is refused is listed with its reason."""
-        from triage.desk.web.desk import review_rules
         from triage.desk.workbook_import import import_workbook
+        from triage.review.decisions import review_rules
         from triage.settings import load
         from triage.store import open_store
 

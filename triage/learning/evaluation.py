@@ -196,10 +196,11 @@ def _score_unseen(
     unseen: Sequence[Example],
     settings: Settings,
 ) -> tuple[RecordScore, ...]:
-    return score_matters(build(learnt), [_matter(each) for each in unseen], settings=settings)
+    return score_matters(build(learnt), [matter_of(each) for each in unseen], settings=settings)
 
 
-def _matter(example: Labelled) -> Matter:
+def matter_of(example: Labelled) -> Matter:
+    """Return a labelled record as a matter of its own, with the crimes that were recorded for it."""
     record = example.record
     crimes = (
         Crime(f"{record.record_ref}/{family}", record.record_ref, record.opened_at, family)

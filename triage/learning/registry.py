@@ -1,10 +1,8 @@
-"""The fitted models on disk: put in whole, and checked against their manifest before they are loaded."""
+"""The fitted models on disk: put in whole and signed, chosen by a person, verified before they are loaded."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import hmac
 import json
 import os
 import platform
@@ -13,32 +11,82 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from triage.errors import ModelError
+from triage.learning import champion
+from triage.learning.cards import atrs_record, card
+from triage.learning.champion import Promotion
+from triage.learning.erased import Users, mark_erased, marked_listing, sources_content, users_of
+from triage.learning.manifest import (
+    ATRS,
+    CARD,
+    FORMAT,
+    MANIFEST,
+    MEND,
+    MODEL,
+    SIGNATURE,
+    SOURCES,
+    is_local,
+    key_of,
+    library_versions,
+    listing,
+    number_of,
+    other_versions,
+)
+from triage.learning.signing import Signer, TrustedKeys, local_signer
+from triage.learning.verified import Verified, check_versions, verified
 from triage.ranking.scoring import Ranker
-from triage.reading.records import RECORD_TABLES
 
-_MODEL, _MANIFEST, _CARD = "model.joblib", "manifest.json", "card.md"
-#: Which records a model was built from, as keyed hashes; and which of these were erased since, one a line.
-_SOURCES, _MARKS = "sources.json.gz", "marks.jsonl"
-#: Hexadecimal digits of such a hash: 128 bits.
-_HASH_DIGITS = 32
-#: Libraries whose version a pickled model depends on.
-_LIBRARIES = ("crime-recording-triage", "joblib", "numpy", "scikit-learn", "scipy", "spacy")
-_MEND = "build it again: `triage train`"
+__all__ = [
+    "LoadedModel",
+    "Serving",
+    "Users",
+    "find",
+    "listing",
+    "load",
+    "mark_erased",
+    "marked_listing",
+    "register",
+    "serving",
+    "users_of",
+    "verified_model",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model of the registry whose files are as they were when it was built."""
+    """A model of the registry, every byte of which was verified before it was loaded."""
 
     model_id: str
     model: Ranker
     manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The model that a night uses, the promotion that made it so (None: nobody ever promoted one).
+
+    ``local`` is whether the key that signed it is the one that the set-up made.
+    """
+
+    model_id: str
+    promotion: Promotion | None
+    local: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads the queue should know of the model, as sentences."""
+        said = []
+        if self.promotion is None:
+            said.append("the model was never promoted by a person: the first one built serves")
+        elif self.promotion.local:
+            said.append("the promotion of the model is signed with this machine's local key")
+        if self.local:
+            said.append("the model is signed with this machine's local key, not by the registrar")
+        return tuple(said)
 
 
 def register(
@@ -49,50 +97,203 @@ def register(
     as_of: datetime,
     training: Mapping[str, Any],
     sources: Iterable[tuple[str, str]] = (),
+    signer: Signer | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    settings_sha256: str = "",
+    git_commit: str = "",
 ) -> str:
-    """Put a fitted model into the registry as one step, and return its id.
+    """Put a fitted model into the registry as one step, signed, with its documents, and return its id.
 
-    The id is ``<recipe>-<as_of>-<hash8>``; the hash is of recipe, training data and library versions, so that
-    the same build has the same id and is kept once. ``sources`` are the tables and references of the real
-    records that it learnt from; their hashes are kept beside it, so that an erasure can mark it.
+    Parameters
+    ----------
+    registry_dir : Path
+        Folder of the registry.
+    recipe : str
+        How it was built.
+    model : Ranker
+        What was built.
+    as_of : datetime
+        The moment up to which its training data is known.
+    training : mapping
+        Counts and hashes of the training data, for the manifest: names, numbers and nested mappings.
+    sources : iterable of (str, str)
+        Tables and references of the real records that it learnt from; their hashes are kept beside it, so
+        that an erasure can mark it.
+    signer : Signer, optional
+        The key that signs; the local key of the registry by default.
+    metrics : mapping, optional
+        Figures of it: numbers, or mappings of ``estimate``, ``low`` and ``high``; nested by group.
+    seed : int, optional
+        Seed of whatever was drawn while building.
+    settings_sha256, git_commit : str, optional
+        Digest of the settings, and the commit of the source that built it.
+
+    Returns
+    -------
+    str
+        ``<recipe>-<as_of>-<hash8>``; the hash is of recipe, training data, figures and library versions, so
+        that the same build has the same id and is kept once.
+
+    Raises
+    ------
+    ModelError
+        If the registry cannot be written, or has a model of this id that another key signed.
     """
     import joblib
 
+    signer = signer or local_signer(registry_dir)
     manifest: dict[str, Any] = {
         "recipe": recipe,
         "as_of": as_of.astimezone(UTC).isoformat(),
         "training": dict(training),
-        "learnt_prevalence": model.learnt_prevalence,
+        "learnt_prevalence": float(model.learnt_prevalence),
+        "metrics": dict(metrics or {}),
+        "seed": seed,
         "python": platform.python_version(),
-        "libraries": _versions(),
+        "libraries": library_versions(),
     }
     identity = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:8]
     model_id = f"{recipe}-{as_of.astimezone(UTC):%Y%m%d}-{identity}"
     target = registry_dir / model_id
     if target.exists():
+        verified(target, TrustedKeys((signer.public,)))
         return model_id
+    manifest |= {
+        "format": FORMAT,
+        "model_id": model_id,
+        "number": max(map(number_of, listing(registry_dir)), default=0) + 1,
+        "git_commit": git_commit,
+        "settings_sha256": settings_sha256,
+        "signed_by": {
+            "key_id": signer.public.key_id,
+            "kind": "local" if signer.local else "registrar",
+            "name": signer.name,
+        },
+    }
     buffer = BytesIO()
     joblib.dump(model, buffer, compress=3)
-    content = buffer.getvalue()
-    hashes = sorted({_source_hash(model_id, *source) for source in sources})
-    listed = gzip.compress(json.dumps(hashes).encode(), mtime=0)
-    kept = {_MODEL: content, _SOURCES: listed}
-    manifest |= {
-        "model_id": model_id,
-        "sha256": {name: hashlib.sha256(each).hexdigest() for name, each in kept.items()},
+    kept = {
+        MODEL: buffer.getvalue(),
+        SOURCES: sources_content(model_id, sources),
+        CARD: card(manifest).encode(),
+        ATRS: atrs_record(manifest).encode(),
     }
-    try:
-        registry_dir.mkdir(parents=True, exist_ok=True)
-        parts = Path(tempfile.mkdtemp(prefix=".building-", dir=registry_dir))
-    except OSError as error:
-        raise _unwritable(registry_dir, error) from None
-    try:
-        for name, each in kept.items():
-            (parts / name).write_bytes(each)
-        (parts / _CARD).write_text(_card(manifest), encoding="utf-8")
-        (parts / _MANIFEST).write_text(
-            json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    manifest |= {"sha256": {name: hashlib.sha256(each).hexdigest() for name, each in kept.items()}}
+    content = json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
+    _put(target, kept | {MANIFEST: content, SIGNATURE: signer.sign(content)})
+    return model_id
+
+
+def find(registry_dir: Path, name: str, trusted: TrustedKeys) -> str | None:
+    """Return the id that a name means: itself, or the newest model of the recipe; None if there is none.
+
+    Of a recipe only models count that say to be signed with a trusted key, and of these first the ones that
+    were built with the library versions of this machine.
+    """
+    manifests = listing(registry_dir)
+    if any(name == each["model_id"] for each in manifests):
+        return name
+    found = _candidates(manifests, name, trusted)
+    return str(found[0]["model_id"]) if found else None
+
+
+def serving(registry_dir: Path, recipe: str, trusted: TrustedKeys) -> Serving | None:
+    """Return the model that ranks: the one that a person promoted last, or the first one built of the recipe.
+
+    None if nobody promoted any and no model of the recipe is signed with a trusted key: then one is to be
+    built. Models that are unsigned, or signed with another key, are passed over and never loaded.
+
+    Raises
+    ------
+    ModelError
+        If the log of promotions was altered or the last one is not signed with a trusted key.
+    """
+    promotion = champion.standing(registry_dir, trusted)
+    manifests = listing(registry_dir)
+    if promotion is not None:
+        local = any(is_local(each) for each in manifests if each["model_id"] == promotion.model_id)
+        return Serving(promotion.model_id, promotion, local)
+    found = _candidates(sorted(manifests, key=number_of), recipe, trusted)
+    return Serving(str(found[0]["model_id"]), None, is_local(found[0])) if found else None
+
+
+def verified_model(registry_dir: Path, name: str, trusted: TrustedKeys) -> Verified:
+    """Return the files of the model that a name means, after verifying every one of them.
+
+    Raises
+    ------
+    ModelError
+        As ``load``, except for versions and what was promoted.
+    """
+    model_id = find(registry_dir, name, trusted)
+    if model_id is None:
+        known = ", ".join(each["model_id"] for each in listing(registry_dir)) or "none"
+        raise ModelError(f"no model {name!r}; known: {known}", where=str(registry_dir), mend=MEND)
+    return verified(registry_dir / model_id, trusted)
+
+
+def load(registry_dir: Path, name: str, *, trusted: TrustedKeys) -> LoadedModel:
+    """Load a model after verifying its signature and every file of it.
+
+    Parameters
+    ----------
+    registry_dir : Path
+        Folder of the registry.
+    name : str
+        A model id, or a recipe's name, which means its newest model.
+    trusted : TrustedKeys
+        The keys that are believed; see ``signing.trusted_by``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model; it is unsigned, altered, truncated, signed with another key or holds what
+        does not belong there; it is not the one that was promoted; or it was built with other versions.
+    """
+    import joblib
+
+    checked = verified_model(registry_dir, name, trusted)
+    model_id = str(checked.manifest["model_id"])
+    pinned = [one.manifest_sha256 for one in champion.log_of(registry_dir) if one.model_id == model_id]
+    folder = registry_dir / model_id
+    if pinned and pinned[-1] != checked.manifest_sha256:
+        raise ModelError(
+            "the model is not the one that was promoted under this id",
+            where=str(folder),
+            mend="restore it from a backup, or promote another model: `triage models promote`",
         )
+    check_versions(checked.manifest, folder)
+    try:
+        model = joblib.load(BytesIO(checked.files[MODEL]))
+    except (AttributeError, ImportError, TypeError) as error:
+        # The file is whole, so it is the code that it was built with that is no longer here.
+        raise ModelError(
+            f"the model was built by another version of the recipe ({type(error).__name__})",
+            where=str(folder),
+            mend=MEND,
+        ) from None
+    return LoadedModel(model_id, model, checked.manifest)
+
+
+def _candidates(
+    manifests: Iterable[dict[str, Any]], recipe: str, trusted: TrustedKeys
+) -> list[dict[str, Any]]:
+    """Return the manifests of a recipe that say a trusted key signed them, those of these versions first."""
+    found = [each for each in manifests if each["recipe"] == recipe and trusted.has(key_of(each))]
+    return sorted(found, key=lambda each: bool(other_versions(each)))
+
+
+def _put(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a model's folder whole, or nothing."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        parts = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target.parent, error) from None
+    try:
+        for name, content in files.items():
+            (parts / name).write_bytes(content)
         parts.chmod(0o755)
         os.replace(parts, target)
     except OSError as error:
@@ -101,186 +302,6 @@ def register(
             raise _unwritable(target, error) from None
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    return model_id
-
-
-def listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
-    """Return the manifests of all models, newest first.
-
-    Raises
-    ------
-    ModelError
-        If a manifest cannot be read.
-    """
-    paths = sorted(registry_dir.glob(f"[!.]*/{_MANIFEST}"))
-    manifests = [_manifest(path) for path in paths]
-    return tuple(sorted(manifests, key=lambda each: (each["as_of"], each["model_id"]), reverse=True))
-
-
-def marked_listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
-    """Return what ``listing`` does, each with ``erased``: how many of its records were erased since.
-
-    Raises
-    ------
-    ModelError
-        If a manifest or a model's marks cannot be read.
-    """
-    return tuple(
-        each | {"erased": len(_marks(registry_dir / each["model_id"]))} for each in listing(registry_dir)
-    )
-
-
-def find(registry_dir: Path, name: str) -> str | None:
-    """Return the id that a name means: itself, or the newest model of the recipe; None if there is none."""
-    for manifest in listing(registry_dir):
-        if name in (manifest["model_id"], manifest["recipe"]):
-            return str(manifest["model_id"])
-    return None
-
-
-def load(registry_dir: Path, name: str) -> LoadedModel:
-    """Load a model after checking that its file is the one its manifest describes.
-
-    Parameters
-    ----------
-    registry_dir : Path
-        Folder of the registry.
-    name : str
-        A model id, or a recipe's name, which means its newest model.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model, it was altered, or it was built with other library versions.
-    """
-    import joblib
-
-    model_id = find(registry_dir, name)
-    if model_id is None:
-        known = ", ".join(each["model_id"] for each in listing(registry_dir)) or "none"
-        raise ModelError(f"no model {name!r}; known: {known}", where=str(registry_dir), mend=_MEND)
-    folder = registry_dir / model_id
-    manifest = _manifest(folder / _MANIFEST)
-    try:
-        content = (folder / _MODEL).read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"the model's file cannot be read ({type(error).__name__})", where=str(folder), mend=_MEND
-        ) from None
-    if hashlib.sha256(content).hexdigest() != manifest["sha256"][_MODEL]:
-        raise ModelError(
-            "the model's file is not the one that was registered: its SHA-256 differs",
-            where=str(folder / _MODEL),
-            mend="restore it from a backup, or remove the folder and build again: `triage train`",
-        )
-    differing = [
-        f"{library} {built} (here {_versions()[library]})"
-        for library, built in manifest["libraries"].items()
-        if _versions().get(library) != built
-    ]
-    if differing:
-        raise ModelError(
-            "the model was built with other versions: " + ", ".join(differing), where=str(folder), mend=_MEND
-        )
-    try:
-        model = joblib.load(BytesIO(content))
-    except (AttributeError, ImportError, TypeError) as error:
-        # The file is whole, so it is the code that it was built with that is no longer here.
-        raise ModelError(
-            f"the model was built by another version of the recipe ({type(error).__name__})",
-            where=str(folder),
-            mend=_MEND,
-        ) from None
-    return LoadedModel(model_id, model, manifest)
-
-
-@dataclass(frozen=True, slots=True)
-class Users:
-    """Ids of the models that learnt from a record, and of those that kept no list of their records."""
-
-    used: tuple[str, ...]
-    unknown: tuple[str, ...]
-
-
-def users_of(registry_dir: Path, record_ref: str) -> Users:
-    """Return which models learnt from the records with a reference, in whatever table.
-
-    Raises
-    ------
-    ModelError
-        If a model's manifest or list cannot be read, or the list was altered.
-    """
-    used, unknown = [], []
-    for manifest in listing(registry_dir):
-        model_id = str(manifest["model_id"])
-        if _SOURCES not in manifest["sha256"]:
-            unknown.append(model_id)
-        elif _hashes_of(registry_dir / model_id, manifest) & _hashes_of_reference(model_id, record_ref):
-            used.append(model_id)
-    return Users(tuple(used), tuple(unknown))
-
-
-def mark_erased(registry_dir: Path, record_ref: str, at: datetime) -> tuple[str, ...]:
-    """Mark every model that learnt from a record as one of whose records was erased; returns their ids.
-
-    A model stays as it is and can be loaded; a record is marked once.
-
-    Raises
-    ------
-    ModelError
-        If a model's files cannot be read or the mark cannot be written.
-    """
-    used = users_of(registry_dir, record_ref).used
-    for model_id in used:
-        folder = registry_dir / model_id
-        found = _hashes_of(folder, _manifest(folder / _MANIFEST)) & _hashes_of_reference(model_id, record_ref)
-        lines = [
-            json.dumps({"at": at.astimezone(UTC).isoformat(), "record": each}) + "\n"
-            for each in sorted(found - _marks(folder))
-        ]
-        try:
-            with (folder / _MARKS).open("a", encoding="utf-8") as file:
-                file.writelines(lines)
-        except OSError as error:
-            raise _unwritable(folder / _MARKS, error) from None
-    return used
-
-
-def _source_hash(model_id: str, source: str, record_ref: str) -> str:
-    """Return the hash of a record's table and reference, keyed so that two models' lists do not compare."""
-    named = json.dumps([source, record_ref]).encode()
-    return hmac.new(model_id.encode(), named, hashlib.sha256).hexdigest()[:_HASH_DIGITS]
-
-
-def _hashes_of_reference(model_id: str, record_ref: str) -> set[str]:
-    return {_source_hash(model_id, table, record_ref) for table in RECORD_TABLES}
-
-
-def _hashes_of(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
-    path = folder / _SOURCES
-    mend = "restore it from a backup, or remove the folder and build again: `triage train`"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"the model's list of records cannot be read ({type(error).__name__})", where=str(path), mend=mend
-        ) from None
-    if hashlib.sha256(content).hexdigest() != manifest["sha256"][_SOURCES]:
-        raise ModelError("the model's list of records was altered", where=str(path), mend=mend)
-    return set(json.loads(gzip.decompress(content)))
-
-
-def _marks(folder: Path) -> set[str]:
-    path = folder / _MARKS
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return {str(json.loads(line)["record"]) for line in lines}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the model's marks cannot be read ({type(error).__name__})",
-            where=str(path),
-            mend="restore the file from a backup, or remove the model's folder and build again",
-        ) from None
 
 
 def _unwritable(path: Path, error: OSError) -> ModelError:
@@ -288,38 +309,4 @@ def _unwritable(path: Path, error: OSError) -> ModelError:
         f"the model cannot be written ({type(error).__name__})",
         where=str(path),
         mend="make the folder writable, or set `registry_dir` to another one",
-    )
-
-
-def _versions() -> dict[str, str]:
-    return {library: version(library) for library in _LIBRARIES}
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        manifest["model_id"], manifest["recipe"], manifest["as_of"], manifest["sha256"][_MODEL]
-        manifest["libraries"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"the model's manifest cannot be read ({type(error).__name__})",
-            where=str(path),
-            mend="restore it from a backup, or remove the folder and build again: `triage train`",
-        ) from None
-    if manifest["model_id"] != path.parent.name:
-        raise ModelError(
-            "the model's manifest belongs to another model",
-            where=str(path),
-            mend=f"remove the folder; {_MEND}",
-        )
-    return manifest
-
-
-def _card(manifest: Mapping[str, Any]) -> str:
-    return (
-        f"# {manifest['model_id']}\n\n"
-        f"Recipe `{manifest['recipe']}`, built from {manifest['training'].get('records', 0)} labelled "
-        f"records known at {manifest['as_of']}.\n\n"
-        "It ranks records for human auditors and shows why. It makes no recording decision.\n"
-        "The corpus that ships is invented: no figure on it is accuracy on police data.\n"
     )

@@ -20,6 +20,7 @@ RESAMPLES = 2000
 #: Largest share of resamples in which a figure may be undefined, for its interval to be shown.
 _UNDEFINED_MOST = 0.05
 _NAMED = ("named", "not named")
+_NEVER_DIFFERED = "they never differed: resampling cannot say how uncertain that is"
 Floats = npt.NDArray[np.float64]
 Pair = tuple[ReviewEvent, ReviewEvent]
 
@@ -39,7 +40,8 @@ class Agreement:
     """How often two readings of the same items gave the same answer.
 
     ``items`` were read twice, ``same`` of them with one answer; ``share`` is ``same`` of ``items``, ``kappa``
-    is Cohen's and ``ac1`` Gwet's coefficient: 1 is full agreement, 0 what chance would give.
+    is Cohen's, ``ac1`` Gwet's and ``alpha`` Krippendorff's coefficient: 1 is full agreement, 0 what chance
+    would give.
     """
 
     items: int
@@ -47,6 +49,7 @@ class Agreement:
     share: Figure
     kappa: Figure
     ac1: Figure
+    alpha: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,24 +158,69 @@ def agreement(
     items, same = int(table.sum()), int(table.trace())
     if not items:
         none = Figure(None, reason="no item was read twice")
-        return Agreement(0, 0, none, none, none)
+        return Agreement(0, 0, none, none, none, none)
     low, high = _wilson(same, items)
     share = Figure(same / items, low, high)
     if np.count_nonzero(table.sum(axis=0) + table.sum(axis=1)) == 1:
         none = Figure(None, reason="only one answer was ever given")
-        return Agreement(items, same, share, none, none)
+        return Agreement(items, same, share, none, none, none)
+    alpha = krippendorff_alpha(list(zip(first, second, strict=True)), categories, seed=seed)
     estimates = (cohen_kappa(first, second, categories), gwet_ac1(first, second, categories))
     if same == items:
-        reason = "they never differed: resampling cannot say how uncertain that is"
-        kappa, ac1 = (Figure(estimate, reason=reason) for estimate in estimates)
-        return Agreement(items, same, share, kappa, ac1)
+        kappa, ac1 = (Figure(estimate, reason=_NEVER_DIFFERED) for estimate in estimates)
+        return Agreement(items, same, share, kappa, ac1, alpha)
     drawn = np.random.default_rng(seed).multinomial(items, table.ravel() / items, size=RESAMPLES)
     tables = drawn.reshape(RESAMPLES, *table.shape) / items
     kappa, ac1 = (
         _with_interval(estimate, values)
         for estimate, values in zip(estimates, (_kappas(tables), _ac1s(tables)), strict=True)
     )
-    return Agreement(items, same, share, kappa, ac1)
+    return Agreement(items, same, share, kappa, ac1, alpha)
+
+
+def krippendorff_alpha(
+    items: Sequence[Sequence[str | None]], categories: Sequence[str] | Mapping[str, str], *, seed: int = 0
+) -> Figure:
+    """Return Krippendorff's alpha for any number of readers, of whom some may not have read an item.
+
+    An item that fewer than two people read says nothing and is left out. The interval is of ``RESAMPLES``
+    resamples of the items, as for the other coefficients.
+
+    Parameters
+    ----------
+    items : sequence of sequence of (str or None)
+        For each item what each reader answered, None where that one did not read it.
+    categories : sequence or mapping of str
+        All answers that could be given; nominal, so that no two are nearer than others.
+    seed : int
+        The same seed gives the same interval.
+
+    Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section C (nominal data, any
+    number of observers, missing data).
+
+    >>> round(krippendorff_alpha([["a", "a", None], ["a", "b", "a"], ["b", "b", "b"]], "ab").estimate, 3)
+    0.562
+    """
+    names = {name: number for number, name in enumerate(categories)}
+    given = [[each for each in item if each is not None] for item in items]
+    if {each for item in given for each in item} - set(names) or len(names) < 2:
+        raise ValueError("known answers are needed, of at least two kinds")
+    kinds: dict[tuple[int, ...], int] = {}
+    for item in given:
+        if len(item) > 1:
+            pattern = tuple(np.bincount([names[each] for each in item], minlength=len(names)).tolist())
+            kinds[pattern] = kinds.get(pattern, 0) + 1
+    if not kinds:
+        return Figure(None, reason="no item was read twice")
+    counts = np.array(list(kinds), dtype=np.float64)
+    times = np.array(list(kinds.values()))
+    if np.count_nonzero(times @ counts) == 1:
+        return Figure(None, reason="only one answer was ever given")
+    estimate = float(_alphas(times[np.newaxis], counts)[0])
+    if not np.any(np.count_nonzero(counts, axis=1) > 1):
+        return Figure(estimate, reason=_NEVER_DIFFERED)
+    drawn = np.random.default_rng(seed).multinomial(times.sum(), times / times.sum(), size=RESAMPLES)
+    return _with_interval(estimate, _alphas(drawn, counts))
 
 
 def cohen_kappa(
@@ -234,6 +282,24 @@ def _ac1s(tables: Floats) -> Floats:
     means = (tables.sum(axis=1) + tables.sum(axis=2)) / 2
     chance = (means * (1 - means)).sum(axis=1) / (tables.shape[1] - 1)
     return _beyond(tables, chance)
+
+
+def _alphas(times: npt.NDArray[np.int64], counts: Floats) -> Floats:
+    """Return alpha of many samples; NaN where all of a sample's answers are the same.
+
+    ``counts``, shape (kinds, q), says how often each answer was given to an item of a kind, and ``times``,
+    shape (samples, kinds), how many such items a sample holds.
+    """
+    readers = counts.sum(axis=1)
+    # Pairs of differing answers within an item, each item's weighing its readers less one.
+    differing = (readers**2 - (counts**2).sum(axis=1)) / (readers - 1)
+    totals = times @ counts
+    values = totals.sum(axis=1)
+    expected = values**2 - (totals**2).sum(axis=1)
+    found = np.full(len(times), np.nan)
+    some = expected > 0
+    found[some] = 1 - (values[some] - 1) * (times @ differing)[some] / expected[some]
+    return found
 
 
 def _beyond(tables: Floats, chance: Floats) -> Floats:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from triage.errors import ConflictError, PermissionDeniedError, UsageError
-from triage.review.outcomes import Outcome, agree
+from triage.review.outcomes import Outcome, agree, label_version
 from triage.review.permissions import ACTS, roles_that_may
+from triage.settings import Settings
 
 #: Acts that carry an outcome.
 DECIDING = ("decide", "correct", "rule")
@@ -29,13 +30,23 @@ class ReviewRules:
     second_review_share: float
 
 
+def review_rules(settings: Settings) -> ReviewRules:
+    """Return the rules of the review that a force has set."""
+    return ReviewRules(
+        claim_minutes=settings.claim_minutes,
+        correction_hours=settings.correction_hours,
+        carry_over_days=settings.carry_over_days,
+        second_review_share=settings.second_review_share,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewEvent:
     """One act on one item, as it is kept for good.
 
     ``number`` counts the item's events from 1. ``drawn`` says that a first decision was drawn for a second
     review; ``hold_minutes`` is how long a claim holds. ``token`` is unique: the same form sent twice is one
-    act.
+    act. ``label_version`` is that of the code book of its outcome, empty where it has none.
     """
 
     item_id: str
@@ -47,6 +58,7 @@ class ReviewEvent:
     outcome: Outcome | None = None
     drawn: bool = False
     hold_minutes: float = 0.0
+    label_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +185,7 @@ def next_event(
         outcome=outcome,
         drawn=drawn_before or (first and chance < rules.second_review_share),
         hold_minutes=rules.claim_minutes if act == "claim" else 0.0,
+        label_version=label_version() if outcome is not None else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -48,8 +49,20 @@ def crime_fields() -> tuple[Field, ...]:
     return _fields("crime_field")
 
 
+@cache
+def label_version() -> str:
+    """Return the edition of the code book, with a digest of it and of the names of families."""
+    book = _book()
+    content = "\n".join((book, *FAMILIES))
+    return f"{tomllib.loads(book)['edition']}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def _book() -> str:
+    return files("triage.review").joinpath("outcomes.toml").read_text(encoding="utf-8")
+
+
 def _fields(table: str) -> tuple[Field, ...]:
-    read = tomllib.loads(files("triage.review").joinpath("outcomes.toml").read_text(encoding="utf-8"))
+    read = tomllib.loads(_book())
     return tuple(
         Field(
             name=entry["name"],

@@ -57,7 +57,7 @@ class Reviews(Connected):
         def work(connection: Connection) -> ReviewEvent:
             done = connection.execute(_events().where(review_events.c.token == token)).first()
             if done is not None:
-                event = _event_of(done)
+                event = event_of(done)
                 if (event.item_id, event.actor, event.act, event.outcome) != (item_id, actor, act, outcome):
                     raise ConflictError(
                         "this form was sent before, with something else", where=item_id, mend="open it again"
@@ -123,7 +123,7 @@ class Reviews(Connected):
     def history(self, item_id: str) -> tuple[ReviewEvent, ...]:
         """Return all that was done to an item, in order."""
         query = _events().where(review_events.c.item_id == item_id)
-        return self._read(lambda connection: tuple(map(_event_of, connection.execute(query))))
+        return self._read(lambda connection: tuple(map(event_of, connection.execute(query))))
 
     def decisions_of(self, actor: str) -> tuple[ReviewEvent, ...]:
         """Return a person's decisions, corrections and rulings, the latest first."""
@@ -132,7 +132,7 @@ class Reviews(Connected):
             .where(review_events.c.actor == actor, review_events.c.act.in_(DECIDING))
             .order_by(review_events.c.at.desc(), review_events.c.item_id)
         )
-        return self._read(lambda connection: tuple(map(_event_of, connection.execute(query))))
+        return self._read(lambda connection: tuple(map(event_of, connection.execute(query))))
 
     def _reviews(self, wanted: Select[Any], now: datetime, rules: ReviewRules) -> dict[str, Review]:
         items = select(queue_items.c.item_id, queue_items.c.queued_at).where(
@@ -146,7 +146,7 @@ class Reviews(Connected):
                 return {}
             night = _night(connection)
             done = {
-                item_id: list(map(_event_of, rows))
+                item_id: list(map(event_of, rows))
                 for item_id, rows in groupby(connection.execute(events), key=lambda row: row.item_id)
             }
             return {
@@ -191,7 +191,7 @@ def _review(connection: Connection, item_id: str, now: datetime, rules: ReviewRu
     if queued_at is None:
         raise UsageError("no item has this id", where=item_id, mend="`triage queue list` shows the ids")
     rows = connection.execute(_events().where(review_events.c.item_id == item_id))
-    return review_of(item_id, queued_at, map(_event_of, rows), now, rules, night=_night(connection))
+    return review_of(item_id, queued_at, map(event_of, rows), now, rules, night=_night(connection))
 
 
 def _night(connection: Connection) -> datetime:
@@ -215,10 +215,12 @@ def _row_of(event: ReviewEvent) -> dict[str, Any]:
         "notes": notes,
         "drawn": event.drawn,
         "hold_minutes": event.hold_minutes,
+        "label_version": event.label_version or None,
     }
 
 
-def _event_of(row: Row[Any]) -> ReviewEvent:
+def event_of(row: Row[Any]) -> ReviewEvent:
+    """Read an act on an item."""
     kept = row.outcome
     if kept is not None and row.notes:
         kept = {**kept, "values": {**kept["values"], "notes": row.notes}}
@@ -232,4 +234,6 @@ def _event_of(row: Row[Any]) -> ReviewEvent:
         outcome=None if kept is None else Outcome.from_json(kept),
         drawn=row.drawn,
         hold_minutes=row.hold_minutes,
+        # Acts before revision 0003 kept none.
+        label_version=row.label_version or "",
     )

@@ -15,6 +15,7 @@ from triage.review.decisions import DECIDING
 from triage.store import audit as trail
 from triage.store.coding import add, draw_of, item_of, place_values, plain, queue_row_of, run_of, text_of
 from triage.store.erasure import Erasure, erased_items
+from triage.store.outcomes import Outcomes
 from triage.store.reviews import Reviews
 from triage.store.rows import AuditEvent, Chain, Chained, Item, ItemText, Publication, QueueRow, Run
 from triage.store.servers import engine_for, parsed
@@ -49,7 +50,7 @@ def open_store(url: str) -> Store:
     return Store(engine_for(parsed(url)))
 
 
-class Store(Erasure, Reviews):
+class Store(Erasure, Reviews, Outcomes):
     """What the nights have published and who read it; a context manager, or ``close`` it.
 
     Every method raises ``StoreError`` if the server cannot be reached or refuses. A method that writes takes

@@ -253,6 +253,12 @@ review_events = Table(
     _column("notes", Text, "Its notes; emptied with the item's texts.", nullable=True),
     _column("drawn", Boolean, "Whether this first decision was drawn for a second review."),
     _column("hold_minutes", Double, "How long a claim holds; 0 for any other act."),
+    _column(
+        "label_version",
+        Text,
+        "Edition and digest of the code book of its outcome; empty where it has none, or was before 0003.",
+        nullable=True,
+    ),
     info={"doc": "One row per act on an item; a correction is a new row."},
 )
 

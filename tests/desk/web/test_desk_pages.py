@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -104,6 +105,31 @@ def test_the_desk_shows_agreement_and_reasons(desk: Site, registrar: httpx.Clien
     assert "Crime in a referral or third-party report not noticed 1" in shown
     assert "No two people have read 10 items together yet" in shown
     assert "nan" not in shown.lower().split()
+
+
+def test_the_desk_offers_doubted_decisions_until_they_are_read_again(
+    desk: Site, registrar: httpx.Client
+) -> None:
+    reopened, stands, open_still, _ = items(desk)
+    assert "Another look" not in registrar.get("/desk").text
+    for item_id in (reopened, stands):
+        read_twice(desk, item_id, SAYS_NO, SAYS_NO)
+    folder = desk.settings.data_dir / "monitor" / "20261014T0300Z"
+    folder.mkdir(parents=True)
+    doubts = [{"item_id": each, "given": "no", "suggested": "yes"} for each in (stands, reopened, open_still)]
+    (folder / "monitoring.json").write_text(json.dumps({"doubts": doubts}))
+    page = registrar.get("/desk")
+    assert "Closed items to look at again" in page.text
+    assert page.text.index(f"/desk/disputes/{stands}") < page.text.index(f"/desk/disputes/{reopened}")
+    assert open_still not in page.text.split("Another look")[1].split("</section>")[0]
+    form = hidden(registrar.get(f"/desk/disputes/{reopened}"), f"/items/{reopened}/reopen")
+    assert (
+        registrar.post(f"/items/{reopened}/reopen", data={**form, "reason": "quality_check"}).status_code
+        == 303
+    )
+    assert f"/desk/disputes/{reopened}" not in registrar.get("/desk").text
+    (folder / "monitoring.json").write_text("[]")
+    assert registrar.get("/desk").status_code == 503
 
 
 def test_a_dispute_shows_both_decisions_and_says_where_they_differ(

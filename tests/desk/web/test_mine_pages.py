@@ -12,7 +12,7 @@ import pytest
 from tests.desk.web.conftest import Site
 from tests.desk.web.pages import browsers, with_night
 from tests.store.nights import decide, event, night
-from triage.desk.web.desk import review_rules
+from triage.review.decisions import review_rules
 from triage.review.outcomes import FoundCrime, Outcome
 from triage.store import Publication
 

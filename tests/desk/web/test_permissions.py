@@ -120,7 +120,7 @@ PAGES = {
     "see_audit": [("GET", "/audit")],
 }
 #: Not of a page: what is shown on the queue, and a command.
-ELSEWHERE = {"see_arms", "erase"}
+ELSEWHERE = {"see_arms", "erase", "promote"}
 
 
 def sent(browser: httpx.Client, method: str, path: str) -> httpx.Response:

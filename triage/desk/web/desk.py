@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from triage.review.decisions import ReviewRules
+from triage.review.decisions import ReviewRules, review_rules
 from triage.review.permissions import has, require
 from triage.settings import Settings
 from triage.store import Store
@@ -34,16 +34,6 @@ class Person:
     def require(self, permission: str) -> None:
         """Pass if one of the roles has a permission; raises ``PermissionDeniedError`` otherwise."""
         require(self.roles, permission)
-
-
-def review_rules(settings: Settings) -> ReviewRules:
-    """Return the rules of the review that a force has set."""
-    return ReviewRules(
-        claim_minutes=settings.claim_minutes,
-        correction_hours=settings.correction_hours,
-        carry_over_days=settings.carry_over_days,
-        second_review_share=settings.second_review_share,
-    )
 
 
 def _templates() -> Jinja2Templates:

@@ -18,6 +18,8 @@ from triage.store import Item, Run, Store
 
 #: How far back items are shown that nobody read, and how many of them.
 EXPIRED_DAYS, EXPIRED_MOST = 30, 100
+#: Doubted decisions shown, the most doubtful first.
+DOUBTED_MOST = 50
 _ALL = "all"
 
 
@@ -34,6 +36,17 @@ class Waiting:
     since: datetime
     holder: str
     events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """One closed item whose decision others contradict: what was answered, and what they suggest."""
+
+    item_id: str
+    reference: str
+    source: str
+    given: str
+    suggested: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,7 @@ class Overview:
     """
 
     disputes: tuple[Waiting, ...]
+    doubted: tuple[Doubted, ...]
     second_reviews: tuple[Waiting, ...]
     reopened: tuple[Waiting, ...]
     expired: tuple[Waiting, ...]
@@ -63,12 +77,18 @@ class Overview:
     reasons: Mapping[str, int]
 
 
-def overview(store: Store, now: datetime, rules: ReviewRules) -> Overview:
-    """Return what stands at a moment."""
+def overview(
+    store: Store, now: datetime, rules: ReviewRules, doubts: Iterable[tuple[str, str, str]] = ()
+) -> Overview:
+    """Return what stands at a moment.
+
+    ``doubts`` are the decisions that the last monitoring doubted: item, answer given, answer suggested.
+    """
     touched = store.reviews_touched(now, rules)
     expired = _expired(store, now, rules)
     return Overview(
         disputes=_waiting(store, touched.values(), "disputed"),
+        doubted=_doubted(store, touched, doubts),
         second_reviews=_waiting(store, touched.values(), "second_review"),
         reopened=_waiting(store, touched.values(), "reopened"),
         expired=expired[:EXPIRED_MOST],
@@ -98,6 +118,25 @@ def _entry(item: Item, review: Review) -> Waiting:
         since=last.at if last else review.queued_at,
         holder=review.holder,
         events=review.events,
+    )
+
+
+def _doubted(
+    store: Store, reviews: Mapping[str, Review], doubts: Iterable[tuple[str, str, str]]
+) -> tuple[Doubted, ...]:
+    """Return the doubted decisions on which nobody has ruled since, the most doubtful first."""
+    standing = [
+        (item, given, suggested)
+        for item_id, given, suggested in doubts
+        if (review := reviews.get(item_id)) is not None
+        and review.ruling is None
+        and review.outcome is not None
+        and review.outcome.disclosed == given
+        and (item := store.item(item_id)) is not None
+    ]
+    return tuple(
+        Doubted(item.item_id, harmless(item.record_ref), source_words(item.source), given, suggested)
+        for item, given, suggested in standing[:DOUBTED_MOST]
     )
 
 

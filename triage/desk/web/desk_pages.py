@@ -9,6 +9,7 @@ from types import MappingProxyType
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from triage.desk.doubts import doubted_items
 from triage.desk.listing import moment
 from triage.desk.reading_view import harmless
 from triage.desk.web import desk_audit, desk_feedback
@@ -68,7 +69,7 @@ def router(desk: Desk) -> APIRouter:
         return desk.page(
             request,
             "desk.html",
-            shown=overview(desk.store, desk.now(), desk.rules),
+            shown=overview(desk.store, desk.now(), desk.rules, doubted_items(desk.settings)),
             reasons_to_reopen=REOPEN_REASONS,
             new_token=new_token,
             moment=moment,

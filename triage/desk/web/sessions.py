@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from triage.desk.key_file import secret_key
 from triage.errors import SettingsError
+from triage.key_file import secret_key
 from triage.settings import Settings
 
 

@@ -1,0 +1,86 @@
+"""``triage train --decisions`` learns from what the store held at a moment, and says how it weighed it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.store.nights import CANARY, FIRST_NIGHT, NO_CRIME, decide, event, night
+from training_data.build import corpus_files
+from triage.cli import app
+from triage.ranking.allocation import Draw
+from triage.review.outcomes import FoundCrime, Outcome, label_version
+from triage.store import open_store
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+CORPUS = str(next(path for path in corpus_files() if path.stem == "w8"))
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data folder whose store holds one night: two ranked items and a drawn one, decided day by day."""
+    published = night()
+    first, second, third = published.items
+    third = replace(third, arm="control", inclusion_probability=0.05)
+    drawn = Draw(third.root, third.content_hash, "readable", 0.01, 0.05, True)
+    places = (*published.places[:2], replace(published.places[2], arm="control"))
+    with open_store(f"sqlite:///{tmp_path / 'data' / 'triage.db'}") as store:
+        store.prepare()
+        store.publish(
+            replace(published, items=(first, second, third), places=places, draws=(drawn,)), event()
+        )
+        decide(store, first.item_id, FIRST_NIGHT + HOUR, Outcome("yes", (FoundCrime("theft", 2),)))
+        decide(store, second.item_id, FIRST_NIGHT + HOUR, NO_CRIME)
+        decide(store, third.item_id, FIRST_NIGHT + 5 * DAY, NO_CRIME)
+    return tmp_path / "data"
+
+
+def train(data_dir: Path, *words: str) -> Any:
+    env = {"TRIAGE_DATA_DIR": str(data_dir), "TRIAGE_REGISTRY_DIR": str(data_dir / "registry")}
+    return CliRunner().invoke(app, ["train", "--recipe", "weighted_phrases", *words], env=env)
+
+
+def summary(data_dir: Path, done: Any) -> dict[str, Any]:
+    assert done.exit_code == 0, done.stderr
+    manifest = data_dir / "registry" / done.stdout.strip() / "manifest.json"
+    training: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["training"]
+    return training
+
+
+def test_decisions_are_learnt_from_as_of_a_moment(data_dir: Path) -> None:
+    early = train(data_dir, "--decisions", "--corpus", CORPUS, "--as-of", "2026-03-03T12:00")
+    assert "2 closed items of 3 queued" in early.stderr
+    taught = summary(data_dir, early)
+    assert taught["by_arm"] == {"ranked": 4}
+    assert (taught["counts"]["decisions_used"], taught["counts"]["decided"]) == (2, 4)
+    late = summary(data_dir, train(data_dir, "--decisions", "--corpus", CORPUS))
+    assert late["by_arm"] == {"control": 2, "ranked": 4}
+    assert late["by_label_version"] == {label_version(): 6}
+    assert (late["weights"]["largest"], late["weights"]["cap"]) == (20.0, 20.0)
+    assert late["sha256"] != taught["sha256"]
+    assert CANARY not in early.stderr + early.stdout
+
+
+def test_decisions_alone_are_enough_and_none_at_all_is_refused(data_dir: Path) -> None:
+    alone = summary(data_dir, train(data_dir, "--decisions", "--no-corpus"))
+    assert alone["records"] == 6
+    none = train(data_dir, "--decisions", "--no-corpus", "--as-of", "2026-03-01T12:00")
+    assert none.exit_code == 2
+    assert "0 closed items of 3 queued" in none.stderr
+    assert "nothing to learn from" in none.stderr
+    for words in (["--no-corpus"], ["--no-corpus", "--corpus", CORPUS, "--decisions"]):
+        refused = train(data_dir, *words)
+        assert refused.exit_code == 2
+        assert "--no-corpus" in refused.stderr
+
+
+def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = train(tmp_path / "nowhere", "--decisions", "--corpus", CORPUS)
+    assert (done.exit_code, done.stdout) == (13, "")
+    assert "triage.db" in done.stderr
