@@ -5,8 +5,9 @@ usage: python benchmarks/peer_asreview.py --data DIR [--seeds N ...] [--sets NAM
 DIR holds labelled sets of systematic reviews as CSV with the columns title, abstract and included, such as
 those of SYNERGY. ASReview is installed into an environment of its own in a temporary folder, which goes
 when the run ends, and is run by its own command with its default model, to the end. Both begin with the
-same relevant and the same irrelevant record, drawn by the seed; both count them as reads, and learn after
-each read up to a thousand. One process at a time; about two minutes a set and seed on one core.
+same relevant and the same irrelevant record, drawn by the seed; both count them as reads. ASReview learns
+after each read, `triage replay` after each hundredth of the reads. One process at a time; about two minutes a
+set and seed on one core.
 """
 
 from __future__ import annotations
@@ -49,11 +50,19 @@ def installed_peer(folder: Path) -> Path:
     return folder / "bin" / "asreview"
 
 
-def run(words: Sequence[str | Path]) -> float:
-    """Run a command on one thread and return its seconds; its output is shown only if it fails."""
+def run(words: Sequence[str | Path], folder: Path) -> float:
+    """Run a command on one thread and return its seconds; its output is shown only if it fails.
+
+    It runs in a folder, since ASReview leaves a file of its own behind where it is called.
+    """
     started = perf_counter()
     done = subprocess.run(
-        words, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     if done.returncode != 0:
         raise SystemExit(f"{words[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -77,7 +86,7 @@ def peer_curve(asreview: Path, table: Path, first: Ints, seed: int, relevant: Bo
     project = folder / f"{table.stem}-{seed}.asreview"
     begun = [str(row) for row in first.tolist()]
     words = [asreview, "simulate", table, "--prior-idx", *begun, "--seed", str(seed), "--n-stop", "-1"]
-    seconds = run([*words, "--output", project])
+    seconds = run([*words, "--output", project], folder)
     order = peer_order(project)
     if order[: len(first)].tolist() != first.tolist() or sorted(order) != list(range(len(relevant))):
         raise SystemExit("ASReview did not begin with the rows given, or did not read every row")
@@ -90,7 +99,7 @@ def our_curve(table: Path, first: Ints, seed: int, relevant: Bools, folder: Path
     words: list[str | Path] = [sys.executable, "-m", "triage", "replay", table, "--label", LABEL]
     words += [word for column in COLUMNS for word in ("--text", column)]
     rows = ",".join(str(row + 1) for row in first.tolist())
-    seconds = run([*words, "--start-with", rows, "--seed", str(seed), "--out", out])
+    seconds = run([*words, "--start-with", rows, "--seed", str(seed), "--out", out], ROOT)
     lines = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8"))))
     found = np.array([int(line["found"]) for line in lines])
     return Curve(f"triage replay ({seconds:.0f} s)", found, int(relevant.sum()))

@@ -95,7 +95,7 @@ def main() -> None:
 
 
 add_score(app, loaded=lambda *wanted: _model(*wanted))
-add_train(app, build=lambda *given: _build(*given))
+add_train(app, build=lambda *given: _build(*given), actor=lambda name: _actor(name))
 add_retrain(app, retrain=lambda: _retrainer(), actor=lambda name: _actor(name))
 add_evaluate(app, model=lambda *wanted: _model(*wanted), labelled=lambda paths: _labelled(paths))
 add_replay(app, learner=lambda texts, seed: _text_learner(texts, seed))

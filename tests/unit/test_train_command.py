@@ -56,6 +56,13 @@ def summary(data_dir: Path, done: Any) -> dict[str, Any]:
 def test_decisions_are_learnt_from_as_of_a_moment(data_dir: Path) -> None:
     early = train(data_dir, "--decisions", "--corpus", CORPUS, "--as-of", "2026-03-03T12:00")
     assert "2 closed items of 3 queued" in early.stderr
+    with open_store(f"sqlite:///{data_dir / 'triage.db'}") as store:
+        last = store.events()[-1].event
+    assert (last.action, last.subject, last.details) == (
+        "combination",
+        "training",
+        {"closed": 2, "queued": 3},
+    )
     taught = summary(data_dir, early)
     assert taught["by_arm"] == {"ranked": 4}
     assert (taught["counts"]["decisions_used"], taught["counts"]["decided"]) == (2, 4)

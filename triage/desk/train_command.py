@@ -34,7 +34,7 @@ class Taught:
 Builder = Callable[["Settings", str, Taught], str]
 
 
-def add_train(app: typer.Typer, *, build: Builder) -> None:
+def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None], str]) -> None:
     """Add the command to the program, which hands in what this room must not import."""
 
     @app.command()
@@ -100,18 +100,22 @@ def add_train(app: typer.Typer, *, build: Builder) -> None:
             matters.extend(found)
             digests.append(digest)
             typer.echo(f"{folder}: {sum(len(each.records) for each in found)} past records", err=True)
-        decided, queued = _decisions(settings, moment) if decisions else ((), ())
+        decided, queued = _decisions(settings, moment, actor(None)) if decisions else ((), ())
         taught = Taught(moment, None if no_corpus else files, matters, digests, decided, queued)
         typer.echo(build(settings, recipe or settings.recipe, taught))
 
 
-def _decisions(settings: Settings, as_of: datetime) -> tuple[tuple[Decided, ...], tuple[Queued, ...]]:
-    """Return what was decided, and what was queued, up to a moment."""
+def _decisions(
+    settings: Settings, as_of: datetime, actor: str
+) -> tuple[tuple[Decided, ...], tuple[Queued, ...]]:
+    """Return what was decided, and what was queued, up to a moment; that it was learnt from is logged."""
     from triage.review.decisions import review_rules
-    from triage.store import open_store
+    from triage.store import AuditEvent, open_store
 
     with open_store(settings.store_url) as store:
         store.check()
         decided, queued = store.decided(as_of, review_rules(settings)), store.queued(as_of)
+        counts: dict[str, int | str | tuple[str, ...]] = {"closed": len(decided), "queued": len(queued)}
+        store.record(AuditEvent(datetime.now(UTC), actor, "combination", "training", details=counts))
     typer.echo(f"{store.where}: {len(decided)} closed items of {len(queued)} queued", err=True)
     return decided, queued
