@@ -15,6 +15,8 @@ from models.provenance import git_commit, settings_sha256, training_summary
 from training_data.build import TrainingTable, training_table
 from triage.errors import ModelError, known_names
 from triage.learning import registry
+from triage.learning.audited import audited_items
+from triage.learning.fairness import fairness, fairness_json
 from triage.learning.signing import signer_of
 from triage.ranking.scoring import Ranker
 from triage.reading.linking import Matter
@@ -30,6 +32,8 @@ RECIPES: dict[str, Callable[[TrainingTable], Ranker]] = {
 }
 
 
+#: For each kind of group the value of each record, by its reference.
+Groups = Mapping[str, Mapping[str, str]]
 #: Whatever a recipe draws, it draws with this seed.
 SEED = 0
 
@@ -44,6 +48,7 @@ def build_and_register(
     decided: Sequence[Decided] = (),
     queued: Sequence[Queued] = (),
     digests: Sequence[str] = (),
+    groups: Groups | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> str:
     """Build a model from all that can be learnt from, put it signed into the registry, and return its id.
@@ -64,6 +69,8 @@ def build_and_register(
         What auditors decided by then, and what was queued: see ``training_data.build.training_table``.
     digests : sequence of str, optional
         Digests of the extracts that the history was read from.
+    groups : mapping, optional
+        Values of records by kind of group and reference, for the fairness section of the card alone.
     metrics : mapping, optional
         Figures for manifest and card; see ``triage.learning.registry.register``.
 
@@ -95,7 +102,19 @@ def build_and_register(
         as_of=as_of,
         sources=[each.record.key for each in table.examples[shipped:]],
         metrics=metrics,
+        by_group=fairness_figures(queued, decided, groups, settings),
     )
+
+
+def fairness_figures(
+    queued: Sequence[Queued], decided: Sequence[Decided], groups: Groups | None, settings: Settings
+) -> dict[str, Any] | None:
+    """Return yield and misses by group of what was queued and decided, for a card; None without decisions."""
+    if not decided:
+        return None
+    least = settings.small_cell_items
+    found = fairness(audited_items(queued, decided), groups or {}, least=least)
+    return fairness_json(found, least=least)
 
 
 def register_built(
@@ -107,6 +126,7 @@ def register_built(
     as_of: datetime,
     sources: Iterable[tuple[str, str]],
     metrics: Mapping[str, Any] | None = None,
+    by_group: Mapping[str, Any] | None = None,
 ) -> str:
     """Put a model that was built from a table, signed, into the registry, and return its id.
 
@@ -116,6 +136,8 @@ def register_built(
         The recipe, what it built, and from what.
     settings, as_of, metrics : Settings, datetime, mapping
         As in ``build_and_register``.
+    by_group : mapping, optional
+        As ``fairness_figures`` gives it.
     sources : iterable of (str, str)
         Tables and references of the real records of the table, so that an erasure can mark the model.
 
@@ -133,6 +155,7 @@ def register_built(
         sources=sources,
         signer=signer_of(settings),
         metrics=metrics,
+        fairness=by_group,
         seed=SEED,
         settings_sha256=settings_sha256(settings),
         git_commit=git_commit(),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from models import check_recipe, register_built
+from models import check_recipe, fairness_figures, register_built
 from models.challengers import (
     Challenger,
     Champion,
@@ -115,6 +115,9 @@ def _registered(
         as_of=found.cut_off,
         sources=[each.record.key for each in found.table.examples[shipped:]],
         metrics=metrics_of(found.comparison, found.verdict, champion=champion.model_id, nights=nights),
+        by_group=fairness_figures(
+            material.queued(found.cut_off), material.decided(found.cut_off), material.groups, settings
+        ),
     )
     return Judgement(
         recipe=found.recipe,

@@ -333,4 +333,5 @@ def _build(settings: Settings, recipe: str, taught: Taught | None = None) -> str
         decided=taught.decided,
         queued=taught.queued,
         digests=taught.digests,
+        groups=taught.groups,
     )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from triage.learning.cards import atrs_record, card
+from triage.learning.fairness import Cell, Dimension, fairness_json
+from triage.review.agreement import Figure
 
 DOCS = Path(__file__).parents[2] / "docs"
 MANIFEST: dict[str, Any] = json.loads((DOCS / "example_manifest.json").read_text(encoding="utf-8"))
@@ -64,6 +66,17 @@ def test_card_and_record_say_who_signed(kind: str, said: str) -> None:
     for make in MAKE.values():
         assert said in make(manifest)
         assert "0123456789abcdef" in make(manifest)
+
+
+def test_the_card_says_what_is_known_by_group() -> None:
+    assert "Nothing is known of yield and misses by group" in card(MANIFEST)
+    hidden, nobody = Figure(None, reason="hidden: too few records"), Figure(None, reason="no record was read")
+    cell = Cell("all", 40, None, Figure(0.25, 0.1, 0.5), hidden, nobody)
+    kept = fairness_json((Dimension("victim_sex", (cell,), 1),), least=10)
+    shown = card(MANIFEST | {"fairness": json.loads(json.dumps(kept))})
+    assert "### By victim sex" in shown
+    assert "| all | 40 | 25.0% (10.0% to 50.0%) | hidden | hidden | – |" in shown
+    assert "Nothing is known of yield" not in shown
 
 
 def test_figures_stand_with_their_intervals_and_their_absence_is_said() -> None:

@@ -41,8 +41,8 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def train(data_dir: Path, *words: str) -> Any:
-    env = {"TRIAGE_DATA_DIR": str(data_dir), "TRIAGE_REGISTRY_DIR": str(data_dir / "registry")}
+def train(data_dir: Path, *words: str, **more: str) -> Any:
+    env = {"TRIAGE_DATA_DIR": str(data_dir), "TRIAGE_REGISTRY_DIR": str(data_dir / "registry"), **more}
     return CliRunner().invoke(app, ["train", "--recipe", "weighted_phrases", *words], env=env)
 
 
@@ -61,7 +61,7 @@ def test_decisions_are_learnt_from_as_of_a_moment(data_dir: Path) -> None:
     assert (last.action, last.subject, last.details) == (
         "combination",
         "training",
-        {"closed": 2, "queued": 3},
+        {"closed": 2, "queued": 3, "groups": ()},
     )
     taught = summary(data_dir, early)
     assert taught["by_arm"] == {"ranked": 4}
@@ -72,6 +72,38 @@ def test_decisions_are_learnt_from_as_of_a_moment(data_dir: Path) -> None:
     assert (late["weights"]["largest"], late["weights"]["cap"]) == (20.0, 20.0)
     assert late["sha256"] != taught["sha256"]
     assert CANARY not in early.stderr + early.stdout
+
+
+def test_the_card_says_what_was_found_and_missed_by_group(data_dir: Path, tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{data_dir / 'triage.db'}") as store:
+        arms = {each.record_ref: each.arm for each in store.queued(FIRST_NIGHT + 9 * DAY)}
+    first, second = (reference for reference, arm in arms.items() if arm == "ranked")
+    groups = tmp_path / "groups.csv"
+    groups.write_text(f"record_ref,area\n{first},North\n{second},North\n", encoding="utf-8")
+    words = ("--decisions", "--corpus", CORPUS, "--groups", str(groups))
+
+    def card(**more: str) -> str:
+        done = train(data_dir, *words, **more)
+        assert done.exit_code == 0, done.stderr
+        return (data_dir / "registry" / done.stdout.strip() / "card.md").read_text(encoding="utf-8")
+
+    shown = card(TRIAGE_SMALL_CELL_ITEMS="2").partition("### By area")[2]
+    # Of the two that were read one holds a crime; the one drawn at random holds none and is of no area.
+    rows = [line.split(" | ")[:3] for line in shown.splitlines() if line.startswith("| ")][1:]
+    assert [[cell.strip("| ") for cell in row] for row in rows] == [
+        ["all", "2", "50.0% (9.5% to 90.5%)"],
+        ["North", "2", "50.0% (9.5% to 90.5%)"],
+        ["not given", "0", "–"],
+    ]
+    assert "| North | hidden | hidden |" in card()
+    with open_store(f"sqlite:///{data_dir / 'triage.db'}") as store:
+        assert store.events()[-1].event.details["groups"] == ("area",)
+
+
+def test_groups_without_decisions_are_refused(data_dir: Path, tmp_path: Path) -> None:
+    alone = train(data_dir, "--corpus", CORPUS, "--groups", str(tmp_path / "groups.csv"))
+    assert alone.exit_code == 2
+    assert "--decisions" in alone.stderr
 
 
 def test_decisions_alone_are_enough_and_none_at_all_is_refused(data_dir: Path) -> None:

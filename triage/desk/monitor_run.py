@@ -18,7 +18,7 @@ from triage.errors import StoreError, UsageError
 from triage.figures.monitor_charts import charts
 from triage.learning.audited import Answer, Audited
 from triage.learning.drift import TEXTS_LEAST
-from triage.learning.fairness import Dimension, fairness, fairness_markdown
+from triage.learning.fairness import Dimension, fairness, fairness_json, fairness_markdown
 from triage.learning.monitor_report import report
 from triage.learning.monitoring import Monitoring, Observed, ReadText, Stream, Which, monitor
 from triage.review.decisions import pairs, review_rules
@@ -298,9 +298,7 @@ def _write(folder: Path, found: Monitoring, groups: Sequence[Dimension], setting
     if groups:
         section = fairness_markdown(groups, least=settings.small_cell_items)
         contents |= {
-            "fairness.json": _json(
-                {"least": settings.small_cell_items, "by": [asdict(each) for each in groups]}
-            ),
+            "fairness.json": _json(fairness_json(groups, least=settings.small_cell_items)),
             "fairness.md": marked.format(section),
         }
     for name, content in contents.items():

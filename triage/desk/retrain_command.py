@@ -66,7 +66,9 @@ def add_retrain(
         groups: Annotated[
             Path | None,
             typer.Option(
-                "--groups", metavar="FILE", help="Groups of records, for the report alone: .csv, .parquet."
+                "--groups",
+                metavar="FILE",
+                help="Groups of records, for report and cards alone: .csv, .parquet.",
             ),
         ] = None,
         as_of: Annotated[

@@ -78,7 +78,8 @@ def run_retraining(
         If settings, an extract, a model or the report's folder are wrong; see ``models.retraining.retrain``.
     """
     rules = review_rules(settings)
-    store.record(AuditEvent(now, actor, "combination", "retraining", details={"as_of": as_of.isoformat()}))
+    asked: dict[str, str | tuple[str, ...]] = {"as_of": as_of.isoformat(), "groups": tuple(wanted.groups)}
+    store.record(AuditEvent(now, actor, "combination", "retraining", details=asked))
     matters: list[Matter] = []
     digests = []
     for folder in wanted.history:

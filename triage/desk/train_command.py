@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +28,7 @@ class Taught:
     digests: Sequence[str] = ()
     decided: Sequence[Decided] = ()
     queued: Sequence[Queued] = ()
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 #: Builds and registers a model from settings, recipe and what it is to learn from, and returns its id.
@@ -63,6 +64,12 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         decisions: Annotated[
             bool, typer.Option("--decisions", help="Learn from what auditors decided, by the store.")
         ] = False,
+        groups: Annotated[
+            Path | None,
+            typer.Option(
+                "--groups", metavar="FILE", help="Groups of records, for the card alone: .csv, .parquet."
+            ),
+        ] = None,
         as_of: Annotated[
             str | None,
             typer.Option(
@@ -80,6 +87,7 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         ] = None,
     ) -> None:
         """Build a model, register it and print its id."""
+        from triage.desk.groups_file import read_groups
         from triage.desk.past import past_matters
         from triage.desk.score_command import parsed_moment
         from triage.settings import load
@@ -93,6 +101,13 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
                 where="--no-corpus",
                 mend="give past records with --history DIR or take --decisions, and no corpus file",
             )
+        if groups and not decisions:
+            raise UsageError(
+                "--groups without --decisions",
+                where="--groups",
+                mend="take --decisions too: yield and misses by group are those of decided records",
+            )
+        by_group = read_groups(groups) if groups else {}
         matters: list[Matter] = []
         digests = []
         for folder in history or ():
@@ -100,13 +115,13 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
             matters.extend(found)
             digests.append(digest)
             typer.echo(f"{folder}: {sum(len(each.records) for each in found)} past records", err=True)
-        decided, queued = _decisions(settings, moment, actor(None)) if decisions else ((), ())
-        taught = Taught(moment, None if no_corpus else files, matters, digests, decided, queued)
+        known = _decisions(settings, moment, actor(None), tuple(by_group)) if decisions else ((), ())
+        taught = Taught(moment, None if no_corpus else files, matters, digests, *known, by_group)
         typer.echo(build(settings, recipe or settings.recipe, taught))
 
 
 def _decisions(
-    settings: Settings, as_of: datetime, actor: str
+    settings: Settings, as_of: datetime, actor: str, groups: tuple[str, ...]
 ) -> tuple[tuple[Decided, ...], tuple[Queued, ...]]:
     """Return what was decided, and what was queued, up to a moment; that it was learnt from is logged."""
     from triage.review.decisions import review_rules
@@ -115,7 +130,11 @@ def _decisions(
     with open_store(settings.store_url) as store:
         store.check()
         decided, queued = store.decided(as_of, review_rules(settings)), store.queued(as_of)
-        counts: dict[str, int | str | tuple[str, ...]] = {"closed": len(decided), "queued": len(queued)}
+        counts: dict[str, int | str | tuple[str, ...]] = {
+            "closed": len(decided),
+            "queued": len(queued),
+            "groups": groups,
+        }
         store.record(AuditEvent(datetime.now(UTC), actor, "combination", "training", details=counts))
     typer.echo(f"{store.where}: {len(decided)} closed items of {len(queued)} queued", err=True)
     return decided, queued

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from scipy.stats import chi2
 
 from triage.learning.metrics import Bools, Floats
 from triage.review.agreement import Figure
+from triage.review.labels import Decided, Queued
 
 Answer = Literal["yes", "no", "cannot_say", ""]
 
@@ -40,6 +41,33 @@ class Audited:
     def told(self) -> bool:
         """Whether the answer says if there is a crime."""
         return self.answer in ("yes", "no")
+
+
+def audited_items(queued: Iterable[Queued], decided: Iterable[Decided]) -> tuple[Audited, ...]:
+    """Return the items that were queued up to a moment with the answers that counted then.
+
+    Who read and which model ranked is left empty.
+
+    Parameters
+    ----------
+    queued, decided : iterable of Queued, iterable of Decided
+        As of the same moment.
+    """
+    answers = {each.queued.item_id: cast("Answer", each.label.outcome.disclosed) for each in decided}
+    return tuple(
+        Audited(
+            item_id=each.item_id,
+            record_ref=each.record_ref,
+            root=each.root,
+            source=each.source,
+            arm=each.arm,
+            inclusion_probability=each.inclusion_probability,
+            score_01=each.score_01,
+            queued_at=each.queued_at,
+            answer=answers.get(each.item_id, ""),
+        )
+        for each in queued
+    )
 
 
 def stands_for(items: Sequence[Audited]) -> Floats:

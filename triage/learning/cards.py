@@ -9,10 +9,15 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
+from triage.learning.fairness import fairness_markdown, fairness_of_json
 from triage.learning.manifest import Manifest, is_local, key_of
 
 _UNKNOWN = "not known"
 _NO_FIGURES = "No figures were given when this model was built."
+_NO_FAIRNESS = """## Fairness on audited records
+
+Nothing is known of yield and misses by group: no decision of auditors was given when this model was built.
+"""
 _INVENTED = (
     "The corpus that ships is invented: no figure that rests on it is accuracy on police data, "
     "and none may be quoted as such."
@@ -31,6 +36,7 @@ def card(manifest: Manifest) -> str:
         training=_table(_flat(manifest["training"])),
         invented=_INVENTED,
         figures=_figures(manifest),
+        fairness=_fairness(manifest),
         signed=_signed_sentence(manifest),
     )
 
@@ -96,6 +102,13 @@ def _details(manifest: Manifest) -> list[tuple[str, str]]:
 def _figures(manifest: Manifest) -> str:
     lines = list(_metric_lines(manifest))
     return _table(lines) if lines else _NO_FIGURES
+
+
+def _fairness(manifest: Manifest) -> str:
+    kept = manifest.get("fairness")
+    if not kept:
+        return _NO_FAIRNESS.rstrip()
+    return fairness_markdown(fairness_of_json(kept), least=kept["least"]).rstrip()
 
 
 def _metric_lines(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -142,6 +143,23 @@ def _missed_share(found: int, missed: Figure) -> Figure:
         return Figure(None, reason="no unrecorded crime was found or missed")
     estimate, low, high = (each / (found + each) for each in (missed.estimate, missed.low, missed.high))
     return Figure(estimate, low, high)
+
+
+def fairness_json(dimensions: Sequence[Dimension], *, least: int) -> dict[str, Any]:
+    """Return what `fairness` found as JSON holds it, hidden cells hidden."""
+    return {"least": least, "by": [asdict(each) for each in dimensions]}
+
+
+def fairness_of_json(value: Mapping[str, Any]) -> tuple[Dimension, ...]:
+    """Return the dimensions that `fairness_json` wrote."""
+
+    def cell(held: Mapping[str, Any]) -> Cell:
+        values: dict[str, Any] = {
+            name: Figure(**each) if isinstance(each, dict) else each for name, each in held.items()
+        }
+        return Cell(**values)
+
+    return tuple(Dimension(by["name"], tuple(map(cell, by["cells"])), by["hidden"]) for by in value["by"])
 
 
 def fairness_markdown(dimensions: Sequence[Dimension], *, least: int) -> str:

@@ -99,6 +99,7 @@ def register(
     sources: Iterable[tuple[str, str]] = (),
     signer: Signer | None = None,
     metrics: Mapping[str, Any] | None = None,
+    fairness: Mapping[str, Any] | None = None,
     seed: int | None = None,
     settings_sha256: str = "",
     git_commit: str = "",
@@ -124,6 +125,8 @@ def register(
         The key that signs; the local key of the registry by default.
     metrics : mapping, optional
         Figures of it: numbers, or mappings of ``estimate``, ``low`` and ``high``; nested by group.
+    fairness : mapping, optional
+        Yield and misses by group of what auditors read, as ``fairness_json`` gives it.
     seed : int, optional
         Seed of whatever was drawn while building.
     settings_sha256, git_commit : str, optional
@@ -153,6 +156,8 @@ def register(
         "python": platform.python_version(),
         "libraries": library_versions(),
     }
+    if fairness:
+        manifest["fairness"] = dict(fairness)
     identity = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:8]
     model_id = f"{recipe}-{as_of.astimezone(UTC):%Y%m%d}-{identity}"
     target = registry_dir / model_id

@@ -40,6 +40,7 @@ class Queued:
     its matter first came to be read: 1 where it was read for certain, the draw's where it was drawn, None
     where it was in a draw, was not drawn, and was queued for certain on a later night: then those who were
     drawn stand for it. ``score_01`` is as of the night that first queued it, the as-of moment ``queued_at``.
+    ``source`` and ``record_ref`` are those of its lead record.
     """
 
     item_id: str
@@ -51,6 +52,8 @@ class Queued:
     entry_probability: float | None
     score_01: float
     queued_at: datetime
+    source: str = ""
+    record_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ _QUEUED = (
     queue_items.c.inclusion_probability,
     queue_items.c.score_01,
     queue_items.c.queued_at,
+    queue_items.c.source,
+    queue_items.c.record_ref,
 )
 
 
