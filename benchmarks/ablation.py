@@ -75,6 +75,7 @@ Row = tuple[tuple[str, ...], Callable[[Examples], Examples], bool, type[layers.B
 ROWS: dict[str, Row] = {
     "everything": (KINDS, _same, True, layers.BlendedLayer, False),
     "without pairs of words": (("words", "characters", "classes"), _same, True, layers.BlendedLayer, False),
+    "without characters": (("words", "pairs", "classes"), _same, True, layers.BlendedLayer, False),
     "without classes of words": (("words", "pairs", "characters"), _same, True, layers.BlendedLayer, False),
     "without stated acts": (KINDS, _same, False, layers.BlendedLayer, False),
     "without the clause reader": (KINDS, _unmarked, True, layers.BlendedLayer, False),

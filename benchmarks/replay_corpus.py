@@ -6,9 +6,9 @@ usage: python benchmarks/replay_corpus.py [--recipe NAME] [--start W ...] [--see
 Models begin with the records of a few writers; the nights hold those of all the others, every one that misses
 nothing and as many missed ones, drawn without replacement, as make the prevalence. Contrast pairs share a
 writer and a night. Each night the likeliest of all that wait are read; after the nights reading goes on at
-the same pace, without more learning, until all are read. A decision tells the families of a record, not the
+the same pace, and so does learning, until all are read. A decision tells the families of a record, not the
 places. Training groups are pairs or single records, as in a force's own decisions. All texts are invented: no
-figure here is accuracy on police data. Half an hour of CPU with the default recipe.
+figure here is accuracy on police data. Half an hour with the default recipe.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ PICTURE = ROOT / "docs" / "replay.svg"
 def decided(example: Example) -> Example:
     """Return a record as its decision gives it: families without places, in a group of its own."""
     ref = pair_or_self(example.record.record_ref)
-    return replace(example, author=f"decided-{ref}", marked=False, evidence=(), cancels=())
+    author = f"decided-{ref}"
+    return replace(example, author=author, marked=False, evidence=(), cancels=(), judged=example.missed)
 
 
 class Replays:

@@ -34,6 +34,7 @@ WITHIN = {
         "raw",
         "delimited",
         "parquet",
+        "workbook_extent",
         "sources",
         "databases",
         "tables",

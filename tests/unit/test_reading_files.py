@@ -201,6 +201,20 @@ def test_the_cells_of_excel(tmp_path: Path, canary: str) -> None:
     ]
 
 
+def test_a_cell_of_excel_far_outside_is_named_before_room_is_made_for_it(tmp_path: Path, canary: str) -> None:
+    far = io.BytesIO()
+    with xlsxwriter.Workbook(far, {"in_memory": True}) as book:
+        page = book.add_worksheet("incidents")
+        for column, cell in enumerate(("record_ref", "opened_at", "text")):
+            page.write(0, column, cell)
+        page.write(1_048_575, 16_383, canary)
+    assert len(far.getvalue()) < 20_000
+    with pytest.raises(ExtractError, match="far outside the table") as caught:
+        read(tmp_path, incidents_xlsx=far.getvalue())
+    assert "incidents.xlsx" in str(caught.value)
+    assert canary not in str(caught.value)
+
+
 def test_the_sheet_of_the_table_is_read(tmp_path: Path, canary: str) -> None:
     rows = [("record_ref", "opened_at", "text"), ("I1", "2026-03-01", "x" * 32_767)]
     extract = read(tmp_path, incidents_xlsx=workbook(*rows, first="Cover"))

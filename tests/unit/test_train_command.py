@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -117,6 +121,23 @@ def test_decisions_alone_are_enough_and_none_at_all_is_refused(data_dir: Path) -
         refused = train(data_dir, *words)
         assert refused.exit_code == 2
         assert "--no-corpus" in refused.stderr
+
+
+def test_the_same_build_is_the_same_file_in_every_process(tmp_path: Path) -> None:
+    found = []
+    for seed in ("1", "2"):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "TRIAGE_DATA_DIR": str(tmp_path),
+            "TRIAGE_REGISTRY_DIR": str(tmp_path / seed),
+        }
+        words = ["train", "--recipe", "linear", "--corpus", CORPUS, "--as-of", "2026-03-01T12:00"]
+        command = [sys.executable, "-m", "triage", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        artefact = tmp_path / seed / done.stdout.strip() / "model.joblib"
+        found.append((done.stdout, hashlib.sha256(artefact.read_bytes()).hexdigest()))
+    assert found[0] == found[1]
 
 
 def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:

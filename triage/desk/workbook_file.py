@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,14 @@ from xml.parsers import expat
 import python_calamine as calamine
 
 from triage.errors import UserError
+from triage.reading.workbook_extent import Extent, FarCellError, Grid
 
 #: What a cell may hold as the file says it; the stored result of a formula, never the formula.
 Value = int | float | str | bool | time | date | datetime | timedelta
 #: How often the size of the largest file its parts may fill once unpacked; text shrinks to about a fifth.
 UNPACKED_TIMES, PARTS_MOST = 5, 500
 #: Far more than any queue needs. A sheet is held as a full rectangle up to its last cell.
-ROWS_MOST, COLUMNS_MOST, CELLS_MOST = 120_000, 1_000, 2_000_000
-_CELL = re.compile(r"([A-Za-z]{0,3})([0-9]{1,7})")
+EXTENT = Extent(rows_most=120_000, columns_most=1_000, cells_most=2_000_000)
 _CHUNK = 65_536
 
 
@@ -136,6 +135,8 @@ def _repacked(data: bytes, bytes_max: int) -> io.BytesIO:
                     content = _unpacked(parts, part)
                     _measure(content)
                     kept.writestr(part.filename, content)
+    except FarCellError as error:
+        raise _refused(str(error), "empty the cells around the table, or export the workbook again") from None
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, OSError, ValueError, EOFError, RuntimeError):
         # A part that needs a password, or a newer way to unpack, is a RuntimeError of zipfile.
         raise _no_workbook() from None
@@ -153,7 +154,7 @@ def _measure(content: bytes) -> None:
     """Pass if a part is plain XML in UTF-8 that fills no cell beyond what a workbook needs."""
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise _no_workbook()
-    grid = _Grid()
+    grid = Grid(EXTENT)
     parser = expat.ParserCreate()
     parser.XmlDeclHandler = _check_declaration
     parser.StartDoctypeDeclHandler = _refuse_doctype
@@ -168,49 +169,6 @@ def _check_declaration(_version: str, encoding: str | None, _standalone: int) ->
 
 def _refuse_doctype(*_about: object) -> None:
     raise _no_workbook()
-
-
-class _Grid:
-    """How far the filled cells of a part reach; one that names no place stands after the one before."""
-
-    def __init__(self) -> None:
-        self._row = self._column = self._last_row = self._last_column = 0
-
-    def element(self, name: str, attributes: dict[str, str]) -> None:
-        """Take the next element as it opens."""
-        kind = name.rpartition(":")[2]
-        if kind == "row":
-            self._row, self._column = _place(attributes, self._row + 1, 0)
-        elif kind == "c":
-            self._row, self._column = _place(attributes, self._row, self._column + 1)
-        elif kind in {"v", "is"}:
-            self._last_row = max(self._last_row, self._row)
-            self._last_column = max(self._last_column, self._column)
-            if (
-                self._last_row > ROWS_MOST
-                or self._last_column > COLUMNS_MOST
-                or self._last_row * self._last_column > CELLS_MOST
-            ):
-                raise _refused(
-                    "a cell far outside the table is filled",
-                    "empty the cells around the table, or export the workbook again",
-                )
-
-
-def _place(attributes: dict[str, str], row: int, column: int) -> tuple[int, int]:
-    if "r" not in attributes:
-        return row, column
-    found = _CELL.fullmatch(attributes["r"])
-    if found is None:
-        raise _no_workbook()
-    return int(found[2]), _column_number(found[1])
-
-
-def _column_number(letters: str) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number
 
 
 def _no_workbook() -> WorkbookError:

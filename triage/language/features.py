@@ -68,9 +68,9 @@ class Vocabulary:
         distinct, columns = np.unique(keys, return_inverse=True)
         pairs = _presence(rows, columns.ravel(), (clauses, len(distinct)))
         self.pairs_ = distinct[pairs.getnnz(axis=0) >= _LEAST]
-        self.common_ = frozenset(
-            reading.types[at] for at in np.flatnonzero(words.getnnz(axis=0) >= _COMMON).tolist()
-        )
+        common = np.flatnonzero(words.getnnz(axis=0) >= _COMMON)
+        # No set: it would be stored in another order by each process.
+        self.common_ = dict.fromkeys(reading.types[at] for at in common.tolist())
         self.characters_: dict[str, int] = {}
         within = words @ self._spelt(reading.types, grow=True)
         kept = np.flatnonzero(within.getnnz(axis=0) >= _LEAST_CHARACTERS)
@@ -124,9 +124,9 @@ class Vocabulary:
             if word in self.common_:
                 continue
             padded = f" {word} "
-            for gram in {
-                padded[at : at + _CHARACTERS] for at in range(max(1, len(padded) - _CHARACTERS + 1))
-            }:
+            grams = (padded[at : at + _CHARACTERS] for at in range(max(1, len(padded) - _CHARACTERS + 1)))
+            # In the order of the word: that of a set differs from process to process, and with it the fit.
+            for gram in dict.fromkeys(grams):
                 column = index.setdefault(gram, len(index)) if grow else index.get(gram, -1)
                 if column >= 0:
                     rows.append(row)

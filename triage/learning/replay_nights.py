@@ -81,12 +81,12 @@ class LearningRanker(Generic[Example]):
         settings: Settings,
     ) -> None:
         self._build, self._nights, self._settings = build, nights, settings
-        self._relearn_nights, self._last = relearn_nights, int(nights.night.max())
+        self._relearn_nights = relearn_nights
         self._scores: Floats | None = None
 
     def margins(self, night: int, known: Ints, waiting: Ints) -> Floats:
-        """Return the newest model's scores; none is built after the last night on which records came."""
-        if self._scores is None or (night <= self._last and night % self._relearn_nights == 0):
+        """Return the newest model's scores."""
+        if self._scores is None or night % self._relearn_nights == 0:
             examples = self._nights.examples
             model = self._build([examples[at] for at in known.tolist()])
             self._scores = scores_of(model, examples, self._settings)

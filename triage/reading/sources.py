@@ -17,8 +17,11 @@ from triage.reading.mapping import Mapping as ForceMapping
 from triage.reading.parquet import read_parquet
 from triage.reading.raw import Cell, RawTable, cell_of, check_readable, parts_of, storable
 from triage.reading.records import TABLES
+from triage.reading.workbook_extent import Extent, FarCellError, check_extent
 
 FORMATS = (".csv", ".parquet", ".jsonl", ".xlsx")
+#: Far more than any extract needs. A sheet is held as a full rectangle up to its last filled cell.
+EXTENT = Extent(rows_most=1_048_576, columns_most=1_000, cells_most=50_000_000)
 #: Longest text that a cell of Excel holds, in characters. Source: Excel specifications and limits, Microsoft.
 EXCEL_CELL_CHARACTERS = 32_767
 
@@ -154,6 +157,12 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _read_xlsx(data: bytes, file: str, how: TableMapping, wanted: Collection[str]) -> RawTable:
+    try:
+        check_extent(io.BytesIO(data), EXTENT)
+    except FarCellError as error:
+        raise ExtractError(
+            str(error), where=file, mend="empty the cells around the table, or export it again"
+        ) from None
     try:
         workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = workbook.sheet_names
