@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,17 +34,24 @@ def canary() -> str:
 
 @pytest.fixture(scope="session")
 def registry_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with a model of every recipe, built once a session: never write to it.
+    """A registry with a model of every recipe, built once a run: never write to it.
 
-    From six of the corpus's writers, so that the suite spends its time on tests.
+    From six of the corpus's writers, so that the suite spends its time on tests. Processes that share a run
+    share it: the first builds, the others wait.
     """
-    folder = tmp_path_factory.mktemp("registry")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "registry"
     corpus = [path for path in corpus_files() if path.stem in WRITERS]
-    for recipe in RECIPES:
-        build_and_register(
-            recipe,
-            Settings(registry_dir=folder),
-            as_of=datetime(2026, 10, 14, tzinfo=UTC),
-            corpus=corpus,
-        )
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            building = Path(tempfile.mkdtemp(dir=folder.parent))
+            for recipe in RECIPES:
+                build_and_register(
+                    recipe,
+                    Settings(registry_dir=building),
+                    as_of=datetime(2026, 10, 14, tzinfo=UTC),
+                    corpus=corpus,
+                )
+            building.rename(folder)
     return folder

@@ -23,7 +23,7 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
     """A probability from signals: the mean, in log-odds, of a logistic and a boosted-tree layer.
 
     The one is sure where signals add up, the other where one undoes another; together they rank better than
-    either (the ablation in DECISIONS.md).
+    either (the ablation in docs/ranker.md).
 
     Source: stacked generalisation, Wolpert 1992.
     """
