@@ -12,7 +12,7 @@ from typing import Any
 
 from models import keywords, linear, plain
 from models.provenance import git_commit, settings_sha256, training_summary
-from training_data.build import TrainingTable, training_table
+from training_data.build import TrainingTable, check_both_kinds, training_table
 from triage.errors import ModelError, known_names
 from triage.learning import registry
 from triage.learning.audited import audited_items
@@ -79,7 +79,7 @@ def build_and_register(
     ModelError
         If no recipe has this name, or the key that signs cannot be used; before anything is built.
     UsageError
-        If a corpus file cannot be read, or there is nothing to learn from.
+        If a corpus file cannot be read, or there is nothing to learn from or to tell apart.
     """
     check_recipe(recipe)
     signer_of(settings)
@@ -92,6 +92,7 @@ def build_and_register(
         settings=settings,
         digests=digests,
     )
+    check_both_kinds(table)
     # The shipped corpus is invented: nobody can ask for the erasure of its records.
     shipped = table.counts["corpus"] if corpus is not None and not corpus else 0
     return register_built(

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from models import RECIPES
-from training_data.build import TrainingTable, training_table
+from training_data.build import TrainingTable, check_both_kinds, training_table
 from training_data.groups import Kin, kin_numbers
 from training_data.weights import selection_weights
 from triage.language.offences import FAMILIES
@@ -181,6 +181,7 @@ def challenge(
     for number, window in enumerate(test.windows):
         rows = np.flatnonzero(test.window == number)
         table = _known_table(window, [test.items[row] for row in rows.tolist()], material, settings)
+        check_both_kinds(table)
         model = RECIPES[recipe](table)
         scores[rows] = item_scores(model, [test.items[row] for row in rows.tolist()], settings)
     rule = rule_of(settings)
@@ -274,5 +275,6 @@ def _cells(items: Sequence[Decided], groups: Mapping[str, Mapping[str, str]]) ->
     """Return the parts that each item belongs to, by kind; its lead record says which."""
     cells = {SOURCE: np.array([each.parts[0][0] for each in items])}
     for kind, values in groups.items():
-        cells[kind] = np.array([values.get(each.parts[0][1], "") for each in items])
+        known = {comparable(reference): value for reference, value in values.items()}
+        cells[kind] = np.array([known.get(comparable(each.parts[0][1]), "") for each in items])
     return cells

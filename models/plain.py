@@ -61,6 +61,9 @@ def build(table: TrainingTable) -> PlainModel:
         TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=2, sublinear_tf=True),
     )
     words = vectoriser.fit_transform([_text(each.record) for each in examples])
+    for _, each in vectoriser.transformer_list:
+        # An address in memory, by which scikit-learn knows checked stop words: another one in each process.
+        each.__dict__.pop("_stop_words_id", None)
     columns = tuple(np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0)).tolist())
     # The dual problem takes a tenth of the time of the primal one where texts are fewer than features.
     classifiers = tuple(

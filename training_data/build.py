@@ -173,6 +173,23 @@ def training_table(
     return TrainingTable(examples, table.digest, counts, report)
 
 
+def check_both_kinds(table: TrainingTable) -> None:
+    """Pass if some records of a table hold a crime that is not recorded, and some do not.
+
+    Raises
+    ------
+    UsageError
+        Otherwise: a model would have nothing to tell apart.
+    """
+    if len({each.missed for each in table.examples}) < 2:
+        which = "each" if any(each.missed for each in table.examples) else "none"
+        raise UsageError(
+            f"there is nothing to tell apart: {which} of the records holds a crime that is not recorded",
+            where=f"{len(table.examples)} records",
+            mend="learn from the corpus, too, or when decisions of both answers are closed",
+        )
+
+
 def _corpus_names(example: Example) -> tuple[str, ...]:
     # No force's reference has a blank at its end: none is taken for one of the corpus.
     return (_PAIR_LETTER.sub("", example.record.record_ref) + " ",)
@@ -264,7 +281,7 @@ def _example(line: str, where: str) -> Example:
             tuple(raw["evidence"]),
             tuple(raw.get("cancels", ())),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"not a labelled record ({type(error).__name__})", where=where, mend=mend) from None
     for family in (*example.disclosed, *example.recorded):
         if family not in FAMILIES:

@@ -234,3 +234,22 @@ def test_windows_come_after_what_the_champion_knew() -> None:
     later = windows(days, champion_knew=days[7], nights_most=4, parts=3)
     assert [each.nights for each in later] == [(days[8],), (days[9],)]
     assert windows(days, champion_knew=days[9], nights_most=4) == ()
+
+
+def test_a_small_part_is_hidden_with_the_next_so_that_nobody_can_subtract() -> None:
+    judged, champion, challenger = period((1.0, 1.5), seed=4)
+    missed = np.flatnonzero(judged.missed)
+    names = np.full(len(judged.missed), "West", dtype=object)
+    names[missed[:3]], names[missed[3:23]] = "North", "East"
+    found = compare(
+        judged,
+        champion,
+        challenger,
+        families=judged.missed[:, None],
+        family_names=("rape",),
+        cells={"area": names.astype(str)},
+        rule=replace(RULE, cell_missed_min=10),
+        draws=50,
+    )
+    shown = {cell.name for cell in found.cells if cell.kind == "area" and cell.recall is not None}
+    assert shown == {"West"}

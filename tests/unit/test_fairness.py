@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -138,3 +139,27 @@ def test_what_is_hidden_is_never_told_by_the_sum(counts: dict[str, int], least: 
         assert len(hidden) >= 2
     if all(count >= least for count in counts.values()):
         assert not hidden
+
+
+def test_a_matter_that_others_stand_for_is_not_counted_twice() -> None:
+    # Of 80 matters 40 hold a crime. Half are drawn; the other 20 with one are found by rank a night later.
+    drawn = items(40, 20, arm="control", chance=0.5)
+    late = [replace(each, entry_probability=None) for each in items(20, 20, first=100)]
+    (by_source,) = fairness([*drawn, *late], {}, least=2)
+    assert by_source.cells[0].missed_share.estimate == pytest.approx(20 / 40)
+
+
+def test_items_that_nobody_decided_are_as_the_others_of_their_arm() -> None:
+    queued = [*items(50, 25), *(replace(each, answer="") for each in items(50, 0, first=50))]
+    drawn = items(20, 2, arm="control", chance=0.1, first=200)
+    (by_source,) = fairness([*queued, *drawn], {}, least=2)
+    assert by_source.cells[0].read == 50
+    assert by_source.cells[0].missed_share.estimate == pytest.approx(20 / 70)
+
+
+def test_a_version_of_a_matter_counts_once() -> None:
+    read = items(10, 5)
+    again = [replace(each, item_id=f"again-{each.item_id}") for each in read]
+    drawn = items(20, 2, arm="control", chance=0.1, first=200)
+    (once,), (twice,) = (fairness([*each, *drawn], {}, least=2) for each in (read, [*read, *again]))
+    assert once.cells[0].missed_share == twice.cells[0].missed_share

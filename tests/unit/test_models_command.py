@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.fitted import Fitted
 from triage.cli import app
 from triage.learning import champion, registry
+from triage.learning.signing import local_signer
 from triage.settings import Settings
 from triage.store import open_store
 
@@ -185,3 +186,54 @@ def test_the_registrars_key_is_made_and_used(run: Run, settings: Settings, tmp_p
     assert secret not in made.output + listed.output
     assert "trusted: none yet" in run("key").stdout
     assert run("key", "--make", "fcir.key").exit_code == 12
+
+
+def test_verify_tells_of_a_promotion_that_the_audit_log_never_heard_of(run: Run, settings: Settings) -> None:
+    first, second = put(settings, 0.1), put(settings, 0.2)
+    assert run("promote", first, "--reason", "better").exit_code == 0
+    forged = champion.followed_by(
+        champion.log_of(settings.registry_dir),
+        act="promote",
+        model_id=second,
+        previous=first,
+        manifest_sha256="0" * 64,
+        actor="the.registrar",
+        at=AS_OF,
+        reason="forged",
+        signer=local_signer(settings.registry_dir),
+    )
+    champion.append(settings.registry_dir, forged)
+    told = run("verify")
+    assert told.exit_code == 12
+    assert "1 promotions in it are not in the audit log" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"training": [1]},
+        {"as_of": "9999-12-31T23:59:00-14:00"},
+        {"as_of": "0001-01-01T00:00:00+14:00"},
+    ],
+)
+def test_a_manifest_that_cannot_be_one_is_named(run: Run, settings: Settings, odd: dict[str, Any]) -> None:
+    model = put(settings, 0.1)
+    folder = settings.registry_dir / "evil-1"
+    folder.mkdir()
+    manifest = json.loads((settings.registry_dir / model / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "model_id": "evil-1", **odd}))
+    shown = run("list")
+    assert (shown.exit_code, "evil-1" in shown.stderr) == (12, True)
+
+
+def test_a_number_beyond_all_others_stops_no_build(settings: Settings) -> None:
+    model = put(settings, 0.1)
+    path = settings.registry_dir / model / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**manifest, "number": 10**100}))
+    assert (settings.registry_dir / put(settings, 0.2)).is_dir()
+
+
+def test_models_are_for_their_owner_and_group_alone(settings: Settings) -> None:
+    folder = settings.registry_dir / put(settings, 0.1)
+    assert [path.stat().st_mode & 0o007 for path in (folder, *folder.iterdir())] == [0] * 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -267,3 +268,50 @@ def test_a_night_that_ran_before_is_not_touched_by_a_promotion_under_way(setting
     model_id = put(settings, 0.1)
     with champion.changing(settings.registry_dir):
         assert ranks(settings) == model_id
+
+
+def test_a_changed_key_promotes_on_top_of_what_the_audit_log_knows(
+    settings: Settings, tmp_path: Path
+) -> None:
+    keys = []
+    for name in ("old", "new"):
+        make_key(tmp_path / f"{name}.key")
+        keys.append(settings.model_copy(update={"signing_key_file": tmp_path / f"{name}.key"}))
+    old, new = keys
+    before = chosen(old, put(old, 0.1, signer=signer_of(old)))
+    model = put(new, 0.2, day=1, signer=signer_of(new))
+    with pytest.raises(ModelError, match="not trusted here"):
+        chosen(new, model)
+    after = chosen(new, model, heard={before.hash})
+    assert (after.previous, after.previous_hash) == (before.model_id, before.hash)
+    assert ranks(new) == model
+
+
+def test_what_an_interrupted_pruning_left_goes_with_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [put(settings, day / 10, day=day) for day in (1, 2, 3)]
+    chosen(settings, ids[2])
+
+    def interrupted(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    def pruned() -> tuple[str, ...]:
+        later = AS_OF + timedelta(days=9)
+        return prune(settings.registry_dir, older_than=later, keep=(), recorded=lambda _: None)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("triage.learning.promotion.shutil.rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pruned()
+    left = list(settings.registry_dir.glob(".removed-*"))
+    assert len(left) == 1
+    pruned()
+    assert not list(settings.registry_dir.glob(".removed-*"))
+
+
+def test_a_log_that_is_no_plain_file_is_refused_and_not_waited_for(settings: Settings) -> None:
+    put(settings, 0.1)
+    os.mkfifo(log(settings))
+    with pytest.raises(ModelError, match="no plain file"):
+        ranks(settings)

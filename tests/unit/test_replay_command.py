@@ -110,6 +110,12 @@ def test_what_goes_wrong_is_said(run: Run, words: tuple[str, ...], code: int, sa
     assert not Path("curve.csv").exists()
 
 
+def test_a_table_that_is_not_there_is_named(run: Run) -> None:
+    Path("table.csv").unlink()
+    done = run("--out", "curve.csv")
+    assert (done.exit_code, "no such file" in done.stderr) == (2, True)
+
+
 def test_a_label_of_another_kind_is_an_unreadable_table(run: Run) -> None:
     path = Path("table.csv")
     path.write_text(path.read_text(encoding="utf-8") + "a,b,unsure\n", encoding="utf-8")

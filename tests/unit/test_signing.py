@@ -141,3 +141,9 @@ def test_anybody_can_verify_with_openssl(tmp_path: Path) -> None:
     assert subprocess.run(words, capture_output=True, check=False).returncode == 0
     (tmp_path / "manifest.json").write_bytes(b"contents")
     assert subprocess.run(words, capture_output=True, check=False).returncode != 0
+
+
+def test_a_private_key_cannot_have_the_name_of_its_public_half(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot end in \.pem"):
+        make_key(tmp_path / "registrar.pem")
+    assert not list(tmp_path.iterdir())

@@ -123,7 +123,8 @@ def test_decisions_alone_are_enough_and_none_at_all_is_refused(data_dir: Path) -
         assert "--no-corpus" in refused.stderr
 
 
-def test_the_same_build_is_the_same_file_in_every_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["linear", "plain"])
+def test_the_same_build_is_the_same_file_in_every_process(recipe: str, tmp_path: Path) -> None:
     found = []
     for seed in ("1", "2"):
         environment = {
@@ -132,12 +133,35 @@ def test_the_same_build_is_the_same_file_in_every_process(tmp_path: Path) -> Non
             "TRIAGE_DATA_DIR": str(tmp_path),
             "TRIAGE_REGISTRY_DIR": str(tmp_path / seed),
         }
-        words = ["train", "--recipe", "linear", "--corpus", CORPUS, "--as-of", "2026-03-01T12:00"]
+        words = ["train", "--recipe", recipe, "--corpus", CORPUS, "--as-of", "2026-03-01T12:00"]
         command = [sys.executable, "-m", "triage", *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         artefact = tmp_path / seed / done.stdout.strip() / "model.joblib"
         found.append((done.stdout, hashlib.sha256(artefact.read_bytes()).hexdigest()))
     assert found[0] == found[1]
+
+
+def test_a_moment_to_come_is_refused(data_dir: Path) -> None:
+    done = train(data_dir, "--corpus", CORPUS, "--as-of", "2199-01-01")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "in the future" in done.stderr
+
+
+def test_decisions_of_one_kind_alone_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    published = night()
+    with open_store(f"sqlite:///{tmp_path / 'data' / 'triage.db'}") as store:
+        store.prepare()
+        store.publish(published, event())
+        for each in published.items:
+            decide(store, each.item_id, FIRST_NIGHT + HOUR, NO_CRIME)
+    done = train(tmp_path / "data", "--decisions", "--no-corpus")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "nothing to tell apart: none of the records" in done.stderr
+
+
+def test_what_auditors_decided_is_not_counted_by_source(data_dir: Path) -> None:
+    taught = summary(data_dir, train(data_dir, "--decisions", "--no-corpus"))
+    assert (taught["by_source"], taught["missed"], taught["decided"]) == ({}, 0, 6)
 
 
 def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:

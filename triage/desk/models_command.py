@@ -101,6 +101,7 @@ def add_models(app: typer.Typer, *, actor: Callable[[str | None], str]) -> None:
                 trusted=trusted,
                 signer=signer_of(settings),
                 recorded=lambda one: _record(store, one),
+                heard=_heads(store),
             )
         _tell(done)
 
@@ -292,20 +293,29 @@ def _verified(settings: Settings, trusted: TrustedKeys) -> Iterator[tuple[str, s
 
 
 def _missing(settings: Settings, hashes: set[str]) -> str:
-    """Return a sentence if the store's audit log knows promotions that the log of promotions lacks."""
+    """Return a sentence if the log of promotions and the store's audit log do not know the same ones."""
     from triage.store import open_store
 
     if settings.database_url is None and not (settings.data_dir / "triage.db").exists():
         return "" if not hashes else "there is no store whose audit log could be compared"
     with open_store(settings.store_url) as store:
         store.check()
-        known = {
-            str(each.event.details["head"])
-            for each in store.events()
-            if each.event.action == "alteration" and {"act", "head"} <= set(each.event.details)
-        }
-    lacking = len(known - hashes)
-    return f"{lacking} promotions of the audit log are not in it" if lacking else ""
+        known = _heads(store)
+    lacking, unheard = len(known - hashes), len(hashes - known)
+    faults = (
+        f"{lacking} promotions of the audit log are not in it" if lacking else "",
+        f"{unheard} promotions in it are not in the audit log" if unheard else "",
+    )
+    return "; ".join(filter(None, faults))
+
+
+def _heads(store: Store) -> set[str]:
+    """Return the hashes of the promotions that the audit log knows."""
+    return {
+        str(each.event.details["head"])
+        for each in store.events()
+        if each.event.action == "alteration" and {"act", "head"} <= set(each.event.details)
+    }
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

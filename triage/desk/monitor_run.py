@@ -14,6 +14,7 @@ import numpy as np
 
 from triage.desk.doubts import FIGURES, FOLDER
 from triage.desk.files import replacing
+from triage.desk.groups_file import matched
 from triage.errors import StoreError, UsageError
 from triage.figures.monitor_charts import charts
 from triage.learning.audited import Answer, Audited
@@ -96,7 +97,10 @@ def run_monitoring(
     published = [run for run in store.runs() if wanted.as_of is None or run.as_of <= wanted.as_of]
     if not published:
         raise UsageError(
-            "no night has been published yet", where="the store", mend="run the night first: `make nightly`"
+            "no night has been published yet" + (" by then" if wanted.as_of is not None else ""),
+            where="the store" if wanted.as_of is None else "--as-of",
+            mend="run the night first: `make nightly`"
+            + ("" if wanted.as_of is None else ", or name a later moment"),
         )
     end = wanted.as_of or published[0].as_of
     since = end - timedelta(days=settings.monitor_recent_days + settings.monitor_reference_days)
@@ -110,6 +114,8 @@ def run_monitoring(
     store.record(
         AuditEvent(now, actor, "combination", "monitoring", runs[-1].run_id if runs else "", details)
     )
+    if wanted.groups:
+        matched(wanted.groups, [each.record_ref for each in items])
     found = monitor(observed, settings)
     dimensions = (
         fairness(items, wanted.groups, least=settings.small_cell_items) if wanted.groups is not None else ()
@@ -128,7 +134,8 @@ def _observed(
     reviews = store.reviews_touched(known, rules)
     first = {item_id: each.first.actor for item_id, each in reviews.items() if each.first is not None}
     decided = {each.queued.item_id: each for each in store.decided(known, rules)}
-    items = tuple(_audited(store, runs, decided, first))
+    entries = {each.item_id: each.entry_probability for each in store.queued(known)}
+    items = tuple(_audited(store, runs, decided, first, entries))
     notes: list[str] = []
     streams = _streams(settings, runs, recent_since, notes)
     texts, texts_from = _texts(store, settings, wanted, items, recent_since)
@@ -158,7 +165,11 @@ def _observed(
 
 
 def _audited(
-    store: Store, runs: Sequence[Run], decided: Mapping[str, Decided], first: Mapping[str, str]
+    store: Store,
+    runs: Sequence[Run],
+    decided: Mapping[str, Decided],
+    first: Mapping[str, str],
+    entries: Mapping[str, float | None],
 ) -> Iterator[Audited]:
     """Return each item that one of the runs queued for the first time."""
     for run in runs:
@@ -179,6 +190,7 @@ def _audited(
                 model_id=run.model_id,
                 answer=cast("Answer", known.label.outcome.disclosed) if known else "",
                 reader=first.get(item.item_id, "") if known else "",
+                entry_probability=entries.get(item.item_id, item.inclusion_probability),
             )
 
 
@@ -301,6 +313,9 @@ def _write(folder: Path, found: Monitoring, groups: Sequence[Dimension], setting
             "fairness.json": _json(fairness_json(groups, least=settings.small_cell_items)),
             "fairness.md": marked.format(section),
         }
+    for name in {"fairness.json", "fairness.md"} - contents.keys():
+        # Of an earlier monitoring of the same moment.
+        (folder / name).unlink(missing_ok=True)
     for name, content in contents.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(content, encoding="utf-8")

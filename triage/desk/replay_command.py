@@ -42,7 +42,10 @@ def add_replay(app: typer.Typer, *, learner: LearnerOf) -> None:
         ],
         out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Curve to write: .csv.")],
         seed: Annotated[
-            int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same order of reading.")
+            int,
+            typer.Option(
+                "--seed", min=0, max=2**32 - 1, metavar="N", help="Same seed, same order of reading."
+            ),
         ] = 0,
         start_with: Annotated[
             str | None,
@@ -82,6 +85,8 @@ def add_replay(app: typer.Typer, *, learner: LearnerOf) -> None:
             raise UsageError(
                 "the output would replace the table", where=str(out), mend="write under another name"
             )
+        if not table.is_file():
+            raise UsageError("there is no such file", where=str(table), mend="name a labelled table")
         known = read_labelled(table, text, label)
         first = (
             _chosen(start_with, known.relevant)

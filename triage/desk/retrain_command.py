@@ -91,7 +91,7 @@ def add_retrain(
         from triage.settings import load
         from triage.store import open_store
 
-        named = {"mapping_file": mapping, "retrain_recipes": tuple(recipe or ())}
+        named = {"mapping_file": mapping, "retrain_recipes": tuple(dict.fromkeys(recipe or ()))}
         settings = load(**{name: value for name, value in named.items() if value})
         who, now = actor(name), datetime.now(UTC)
         moment = parsed_moment(as_of, settings.zone).astimezone(UTC) if as_of else now

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from triage.desk.files import replacing
+from triage.desk.groups_file import matched
 from triage.desk.past import past_matters
 from triage.errors import UsageError
 from triage.learning.retrain_report import Retrained
@@ -78,6 +79,9 @@ def run_retraining(
         If settings, an extract, a model or the report's folder are wrong; see ``models.retraining.retrain``.
     """
     rules = review_rules(settings)
+    folder = _made(settings.data_dir / FOLDER / f"{as_of:%Y%m%dT%H%M%SZ}")
+    if wanted.groups:
+        say(matched(wanted.groups, [each.record_ref for each in store.queued(as_of)]))
     asked: dict[str, str | tuple[str, ...]] = {"as_of": as_of.isoformat(), "groups": tuple(wanted.groups)}
     store.record(AuditEvent(now, actor, "combination", "retraining", details=asked))
     matters: list[Matter] = []
@@ -107,10 +111,11 @@ def run_retraining(
             "records": each.records,
         }
         store.record(AuditEvent(now, actor, "combination", each.model_id, details=noted))
-    return report, _kept(report, settings.data_dir / FOLDER / f"{as_of:%Y%m%dT%H%M%SZ}")
+    return report, _kept(report, folder)
 
 
-def _kept(report: Retrained, folder: Path) -> Path:
+def _made(folder: Path) -> Path:
+    """Return the folder of the report, made before hours are spent on what could not be kept."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,7 +124,11 @@ def _kept(report: Retrained, folder: Path) -> Path:
             where=str(folder),
             mend="check the permissions of the data folder",
         ) from None
+    return folder
+
+
+def _kept(report: Retrained, folder: Path) -> Path:
     path = folder / REPORT
-    with replacing(path, mode=0o640) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,13 +87,19 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         ] = None,
     ) -> None:
         """Build a model, register it and print its id."""
-        from triage.desk.groups_file import read_groups
+        from triage.desk.groups_file import matched, read_groups
         from triage.desk.past import past_matters
         from triage.desk.score_command import parsed_moment
         from triage.settings import load
 
         settings = load(**({"mapping_file": mapping} if mapping else {}))
         moment = parsed_moment(as_of, settings.zone).astimezone(UTC) if as_of else datetime.now(UTC)
+        if moment > datetime.now(UTC) + timedelta(days=1):
+            raise UsageError(
+                "the moment is in the future: what is known then is not known yet",
+                where="--as-of",
+                mend="name a past moment, or leave it out for now",
+            )
         files = (*(corpus or ()), *(more or ()))
         if no_corpus and (files or not (history or decisions)):
             raise UsageError(
@@ -116,6 +122,8 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
             digests.append(digest)
             typer.echo(f"{folder}: {sum(len(each.records) for each in found)} past records", err=True)
         known = _decisions(settings, moment, actor(None), tuple(by_group)) if decisions else ((), ())
+        if by_group:
+            typer.echo(matched(by_group, [each.record_ref for each in known[1]]), err=True)
         taught = Taught(moment, None if no_corpus else files, matters, digests, *known, by_group)
         typer.echo(build(settings, recipe or settings.recipe, taught))
 

@@ -23,6 +23,8 @@ class Audited:
 
     ``answer`` is that of the closed decision to "does the text disclose a crime that is not recorded?", empty
     while there is none; ``reader`` gave the first decision. ``model_id`` ranked the night that queued it.
+    ``entry_probability`` is the chance with which its matter first came to be read, as in
+    :class:`triage.review.labels.Queued`.
     """
 
     item_id: str
@@ -36,6 +38,7 @@ class Audited:
     model_id: str = ""
     answer: Answer = ""
     reader: str = ""
+    entry_probability: float | None = 1.0
 
     @property
     def told(self) -> bool:
@@ -65,6 +68,7 @@ def audited_items(queued: Iterable[Queued], decided: Iterable[Decided]) -> tuple
             score_01=each.score_01,
             queued_at=each.queued_at,
             answer=answers.get(each.item_id, ""),
+            entry_probability=each.entry_probability,
         )
         for each in queued
     )

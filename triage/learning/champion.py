@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from triage.errors import ConflictError, ModelError, UsageError
+from triage.learning.manifest import content_of
 from triage.learning.signing import Signer, TrustedKeys
 
 LOG, _LOCK = "champion.jsonl", ".champion.lock"
@@ -72,12 +73,7 @@ def log_of(registry_dir: Path) -> tuple[Promotion, ...]:
         If the log cannot be read, or a line was altered, removed, inserted or put elsewhere.
     """
     path = registry_dir / LOG
-    try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
-    except OSError as error:
-        raise ModelError(
-            f"the log of promotions cannot be read ({type(error).__name__})", where=str(path), mend=_RESTORE
-        ) from None
+    lines = content_of(path, "the log of promotions", _RESTORE).splitlines() if os.path.lexists(path) else []
     promotions: list[Promotion] = []
     for number, line in enumerate(lines, 1):
         one = _parsed(line, number, path)
@@ -88,10 +84,11 @@ def log_of(registry_dir: Path) -> tuple[Promotion, ...]:
     return tuple(promotions)
 
 
-def standing(registry_dir: Path, trusted: TrustedKeys) -> Promotion | None:
+def standing(registry_dir: Path, trusted: TrustedKeys, *, heard: Collection[str] = ()) -> Promotion | None:
     """Return the promotion that stands, None where nobody ever promoted a model.
 
-    Its signature covers, by the chain, every line before it.
+    Its signature covers, by the chain, every line before it. Where its hash is one of `heard`, the audit
+    log's, it may be of a key that is not trusted any more.
 
     Raises
     ------
@@ -99,7 +96,7 @@ def standing(registry_dir: Path, trusted: TrustedKeys) -> Promotion | None:
         If the log was altered, or its last line is not signed with a trusted key.
     """
     log = log_of(registry_dir)
-    if log:
+    if log and (trusted.has(log[-1].key_id) or log[-1].hash not in heard):
         _check_signature(log[-1], trusted, registry_dir / LOG)
     return log[-1] if log else None
 
@@ -138,13 +135,15 @@ def followed_by(
         If the reason is empty where one is needed, too long, or has characters that cannot be printed.
     """
     said = reason.strip()
-    if (
-        (act == "promote" and not said)
-        or len(said) > REASON_CHARACTERS_MAX
-        or (said and not said.isprintable())
-    ):
+    if act == "promote" and not said:
         raise UsageError(
             "a promotion needs its reason",
+            where="--reason",
+            mend=f"say why in 1 to {REASON_CHARACTERS_MAX} printable characters, without any record's text",
+        )
+    if len(said) > REASON_CHARACTERS_MAX or (said and not said.isprintable()):
+        raise UsageError(
+            "the reason is too long, or holds line breaks or other characters that cannot be printed",
             where="--reason",
             mend=f"say why in 1 to {REASON_CHARACTERS_MAX} printable characters, without any record's text",
         )
@@ -182,7 +181,7 @@ def append(registry_dir: Path, one: Promotion) -> None:
                 file.write(before + one.line)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o644)
+            os.chmod(name, 0o640)
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
@@ -234,7 +233,7 @@ def _check_signature(one: Promotion, trusted: TrustedKeys, path: Path) -> None:
     raise ModelError(
         f"the promotion that stands was signed with the key {one.key_id!r}, which is not trusted here",
         where=f"{path}, line {one.number}",
-        mend="promote the model again with a trusted key: `triage models promote`",
+        mend="promote a model with a trusted key, if this promotion was yours: `triage models promote`",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from triage.learning.fairness import hidden_cells
 from triage.learning.metrics import Bools, Floats, Names
 from triage.learning.paired import Calibration, Extended, Judged, Precision, Queue, drawn_weights, extend
 
@@ -156,6 +158,7 @@ def compare(
         for at, name in enumerate((*_NAMES, *("recall" for _ in parts)))
     ]
     counts = subsets.sum(axis=0)
+    small = _small(judged, cells, rule.cell_missed_min)
     by_score = [np.where(judged.first, 0.0, share) * judged.weights for share in shares]
     read = float(by_score[0].sum())
     return Comparison(
@@ -166,7 +169,12 @@ def compare(
         overlap=float(np.minimum(*by_score).sum() / read) if read else 1.0,
         figures=tuple(measured[: len(_NAMES)]),
         cells=tuple(
-            Cell(kind, name, int(missed), figure if missed >= rule.cell_missed_min else None)
+            Cell(
+                kind,
+                name,
+                int(missed),
+                None if missed < rule.cell_missed_min or (kind, name) in small else figure,
+            )
             for (kind, name, _), missed, figure in zip(
                 parts, counts[1:].tolist(), measured[len(_NAMES) :], strict=True
             )
@@ -260,6 +268,15 @@ def _difference(one: Floats, other: Floats) -> Floats:
     at = _NAMES.index("calibration_intercept")
     apart[..., at] = np.abs(other[..., at]) - np.abs(one[..., at])
     return apart
+
+
+def _small(judged: Judged, cells: Mapping[str, Names], least: int) -> set[tuple[str, str]]:
+    """Return the parts that are hidden so that no small one can be worked out from the sum."""
+    found: set[tuple[str, str]] = set()
+    for kind, names in cells.items():
+        counts = Counter(names[judged.missed].tolist())
+        found |= {(kind, name) for name in hidden_cells(counts, least)}
+    return found
 
 
 def _parts(

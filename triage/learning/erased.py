@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,9 +130,9 @@ def _hashes_of(folder: Path, manifest: Manifest) -> set[str]:
 def _marks(folder: Path) -> set[str]:
     path = folder / MARKS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return {str(json.loads(line)["record"]) for line in lines}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = content_of(path, "the model's marks") if os.path.lexists(path) else b""
+        return {str(json.loads(line)["record"]) for line in content.decode().splitlines()}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"the model's marks cannot be read ({type(error).__name__})",
             where=str(path),

@@ -11,6 +11,7 @@ import numpy as np
 from triage.learning.audited import Audited, is_yes, stands_for, weighted_total
 from triage.learning.calibration import share_of
 from triage.learning.metrics import Bools, wilson
+from triage.reading.grouping import comparable
 from triage.review.agreement import Figure
 
 NOT_GIVEN = "not given"
@@ -69,7 +70,8 @@ def fairness(
     told = list(items)
     dimensions = [_dimension("source", told, [each.source for each in told], least)]
     for name, values in groups.items():
-        own = [values.get(each.record_ref, "") or NOT_GIVEN for each in told]
+        known = {comparable(reference): value for reference, value in values.items()}
+        own = [known.get(comparable(each.record_ref), "") or NOT_GIVEN for each in told]
         dimensions.append(_dimension(name, told, own, least))
     return tuple(dimensions)
 
@@ -123,7 +125,7 @@ def _cell(name: str, items: Sequence[Audited], rows: Bools, *, show_read: bool, 
     hidden, nobody = Figure(None, reason=_HIDDEN), Figure(None, reason=_NOBODY)
     found_share = Figure(found / len(read), *wilson(found, len(read))) if read else nobody
     unread_share = share_of(missed, float(weights.sum())) if answered.any() else nobody
-    missed_share = _missed_share(found, missed) if read and answered.any() else nobody
+    missed_share = _missed_share(*_found(own), missed) if read and answered.any() else nobody
     return Cell(
         name=name,
         read=len(read) if show_read else None,
@@ -134,14 +136,41 @@ def _cell(name: str, items: Sequence[Audited], rows: Bools, *, show_read: bool, 
     )
 
 
-def _missed_share(found: int, missed: Figure) -> Figure:
-    """Return the share of unrecorded crime that was left unread; what was found is known, not estimated."""
+def _found(items: Sequence[Audited]) -> tuple[float, float]:
+    """Return how many matters with an unrecorded crime the rules and the ranking found.
+
+    In all, and of these such as were never in a draw: for the others the drawn stand already. A matter
+    counts once; those whom nobody decided are as the decided ones of their arm.
+    """
+    found = certain = 0.0
+    for arm in sorted({each.arm for each in items} - {"control"}):
+        own = [each for each in items if each.arm == arm]
+        told = list({each.root: each for each in reversed(own) if each.told}.values())
+        if not told:
+            continue
+        raised = len({each.root for each in own}) / len(told)
+        found += raised * sum(each.answer == "yes" for each in told)
+        certain += raised * sum(each.answer == "yes" and each.entry_probability is not None for each in told)
+    return found, certain
+
+
+def _missed_share(found: float, certain: float, missed: Figure) -> Figure:
+    """Return the share of unrecorded crime that was left unread; what was found is known, not estimated.
+
+    All of it is what was found among matters that were never in a draw, and what the drawn stand for.
+    """
     assert missed.estimate is not None, "some control item was answered"
     assert missed.low is not None
     assert missed.high is not None
     if not found + missed.estimate:
         return Figure(None, reason="no unrecorded crime was found or missed")
-    estimate, low, high = (each / (found + each) for each in (missed.estimate, missed.low, missed.high))
+
+    def share(drawn: float) -> float:
+        return max(certain + drawn - found, 0.0) / max(certain + drawn, found)
+
+    estimate, low, high = (
+        share(each) if certain + each or found else 0.0 for each in (missed.estimate, missed.low, missed.high)
+    )
     return Figure(estimate, low, high)
 
 
@@ -169,12 +198,15 @@ def fairness_markdown(dimensions: Sequence[Dimension], *, least: int) -> str:
         "",
         "Found: of the records read in the rule and ranked arms, the share with an unrecorded crime. Left: "
         "the same share among the records that were not chosen, from the random control. Missed: how much "
-        "of all unrecorded crime was left unread. In brackets: 95 % intervals. A difference between groups "
-        "may come from what was reported and how it was written, not from the ranking alone.",
+        "of all unrecorded crime was left unread. In brackets: 95 % intervals. **These are figures of what "
+        "auditors read up to then, whichever models had ranked it, not of one model.** A difference between "
+        "groups may come from what was reported and how it was written, not from the ranking alone.",
         "",
-        f"Cells of fewer than {least} records are hidden, with as many others as keep them from being worked "
-        "out. Groups were given for this purpose only; no model learns from them.",
+        f"Cells of fewer than {least} records are hidden, with as many others of the same kind of group as "
+        "keep them from being worked out.",
     ]
+    if len(dimensions) > 1:
+        lines[-1] += " Groups were given for this purpose only; no model learns from them."
     for each in dimensions:
         lines += ["", f"### By {each.name.replace('_', ' ')}", ""]
         lines += ["| group | read | found | control | left | missed |", "|---|---|---|---|---|---|"]

@@ -25,6 +25,7 @@ ALLOWED = frozenset({*VOUCHED, MANIFEST, SIGNATURE, MARKS})
 FORMAT = 2
 #: Libraries whose version a pickled model depends on.
 LIBRARIES = ("crime-recording-triage", "joblib", "numpy", "scikit-learn", "scipy", "spacy")
+_NUMBER_MOST = 1_000_000_000
 MEND = "build it again: `triage train`"
 RESTORE = "restore it from a backup, or remove the folder and build again: `triage train`"
 
@@ -60,7 +61,7 @@ def is_local(manifest: Manifest) -> bool:
 def number_of(manifest: Manifest) -> int:
     """Return a model's place in the order in which they were registered; 0 before these were numbered."""
     number = manifest.get("number", 0)
-    return number if isinstance(number, int) else 0
+    return number if isinstance(number, int) and 0 <= number < _NUMBER_MOST else 0
 
 
 def listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
@@ -96,8 +97,11 @@ def parsed(content: bytes, folder: Path) -> dict[str, Any]:
         manifest["libraries"].items()
         if not all(isinstance(each, str) for each in named):
             raise TypeError("a name in the manifest is no text")
-        if datetime.fromisoformat(manifest["as_of"]).tzinfo is None:
-            raise ValueError("the moment carries no offset")
+        moment = datetime.fromisoformat(manifest["as_of"])
+        if moment.tzinfo is None or not 1900 < moment.year < 2200:
+            raise ValueError("the moment carries no offset, or is none of these centuries")
+        if not isinstance(manifest.get("training", {}), dict):
+            raise TypeError("the training data is no object")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"the model's manifest cannot be read ({type(error).__name__})", where=str(path), mend=RESTORE
@@ -111,7 +115,7 @@ def parsed(content: bytes, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def content_of(path: Path, what: str) -> bytes:
+def content_of(path: Path, what: str, mend: str = RESTORE) -> bytes:
     """Return the bytes of a plain file, never following a link.
 
     Parameters
@@ -120,6 +124,8 @@ def content_of(path: Path, what: str) -> bytes:
         The file.
     what : str
         What it is, for the message: ``the model's file``.
+    mend : str
+        How to mend it, for the message.
 
     Raises
     ------
@@ -128,10 +134,10 @@ def content_of(path: Path, what: str) -> bytes:
     """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise ModelError(f"{what} is a link, or no plain file", where=str(path), mend=RESTORE)
+            raise ModelError(f"{what} is a link, or no plain file", where=str(path), mend=mend)
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
             return file.read()
     except OSError as error:
         raise ModelError(
-            f"{what} cannot be read ({type(error).__name__})", where=str(path), mend=RESTORE
+            f"{what} cannot be read ({type(error).__name__})", where=str(path), mend=mend
         ) from None

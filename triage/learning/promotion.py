@@ -16,6 +16,9 @@ from triage.learning.registry import serving, verified_model
 from triage.learning.signing import Signer, TrustedKeys
 from triage.learning.verified import check_versions
 
+#: A model that is being removed has this before its name.
+_REMOVED = ".removed-"
+
 
 def promote(
     registry_dir: Path,
@@ -28,6 +31,7 @@ def promote(
     trusted: TrustedKeys,
     signer: Signer,
     recorded: Callable[[Promotion], None],
+    heard: Collection[str] = (),
 ) -> Promotion:
     """Make a model the one that ranks from the next night on.
 
@@ -43,6 +47,8 @@ def promote(
         The keys that are believed, and the one that signs the promotion.
     recorded : callable
         Writes the audit event; called before the log is written, so that nothing is promoted without one.
+    heard : collection of str
+        Hashes of the promotions that the audit log knows.
 
     Raises
     ------
@@ -55,7 +61,8 @@ def promote(
     check_versions(checked.manifest, registry_dir / model_id)
     with champion.changing(registry_dir):
         # Whoever moves from the local key to a registrar's promotes on top of what the local one signed.
-        before = champion.standing(registry_dir, trusted.and_local(registry_dir))
+        # So does whoever changed the key, if the audit log heard of the promotion that the old one signed.
+        before = champion.standing(registry_dir, trusted.and_local(registry_dir), heard=heard)
         if before is None:
             first = serving(registry_dir, recipe, trusted)
             previous = first.model_id if first is not None and first.model_id != model_id else ""
@@ -150,6 +157,9 @@ def prune(
         If a manifest or the log cannot be read, or a folder cannot be removed.
     """
     with champion.changing(registry_dir):
+        for left in registry_dir.glob(f"{_REMOVED}*"):
+            # What an interrupted one left behind.
+            _remove(left)
         stays = {*keep, *champion.succession(champion.log_of(registry_dir))[-2:]}
         old = [
             str(each["model_id"])
@@ -159,14 +169,25 @@ def prune(
         for model_id in old:
             recorded(model_id)
             # Renamed first: a folder that is half removed is no model.
-            gone = registry_dir / f".removed-{model_id}"
+            gone = registry_dir / f"{_REMOVED}{model_id}"
             try:
                 os.replace(registry_dir / model_id, gone)
-                shutil.rmtree(gone)
             except OSError as error:
-                raise ModelError(
-                    f"the model cannot be removed ({type(error).__name__})",
-                    where=str(registry_dir / model_id),
-                    mend="make the folder of the registry writable",
-                ) from None
+                raise _not_removed(registry_dir / model_id, error) from None
+            _remove(gone)
     return tuple(old)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise _not_removed(folder, error) from None
+
+
+def _not_removed(folder: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"the model cannot be removed ({type(error).__name__})",
+        where=str(folder),
+        mend="make the folder of the registry writable",
+    )

@@ -299,7 +299,8 @@ def _put(target: Path, files: Mapping[str, bytes]) -> None:
     try:
         for name, content in files.items():
             (parts / name).write_bytes(content)
-        parts.chmod(0o755)
+            (parts / name).chmod(0o640)
+        parts.chmod(0o750)
         os.replace(parts, target)
     except OSError as error:
         # Another process may have put the same build there first; then its copy serves.

@@ -10,7 +10,10 @@ from typing import Any
 from triage.learning.comparison import Comparison, Figure, Rule, Verdict
 
 FORMAT = 1
-_NO_NIGHTS = "too few decisions of nights that came after what the champion knew"
+_NO_NIGHTS = (
+    "no night can judge: it takes decisions of both answers, some of them of items read for certain, "
+    "on nights that came after what the champion knew"
+)
 _TITLES = {
     "recall": "recall at budget",
     "precision": "precision at budget",
@@ -53,8 +56,11 @@ class Retrained:
     judgements: tuple[Judgement, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON holds it: counts, figures and ids, never a reference or a text."""
+        """Return it as JSON holds it: counts, figures and ids, never a reference, a text or a small part."""
         values = asdict(self)
+        for judgement in values["judgements"]:
+            shown = [each for each in judgement["comparison"]["cells"] if each["recall"] is not None]
+            judgement["comparison"]["cells"] = shown
         for name in ("nights", "cut_offs"):
             values[name] = [each.isoformat() for each in values[name]]
         for name in ("as_of", "champion_knew"):
@@ -118,7 +124,10 @@ def lines(found: Retrained) -> Iterator[str]:
 
 
 def _judgement(each: Judgement) -> Iterator[str]:
-    yield f"challenger  {each.model_id}, from {each.records} records"
+    decided = each.learnt.get("decided", 0)
+    yield f"challenger  {each.model_id}, from {each.records} records, {decided} of them decided by auditors"
+    if not decided:
+        yield "look at     no decision was known before these nights: see `retrain_nights`"
     level = f"{each.comparison.level:.3g}".removeprefix("0")
     yield f"{'':30s}{'champion':>10s}{'challenger':>12s}{'difference':>12s}   interval of level {level}"
     for figure in each.comparison.figures:

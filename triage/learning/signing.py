@@ -176,9 +176,15 @@ def make_key(path: Path) -> Path:
     Raises
     ------
     ModelError
-        If a file of either name is there already, or cannot be written.
+        If the name ends in `.pem`, a file of either name is there already, or cannot be written.
     """
     public = path.with_suffix(".pem")
+    if public == path:
+        raise ModelError(
+            "the private key cannot end in .pem, as its public half does",
+            where=str(path),
+            mend=f"name it {path.with_suffix('.key')}",
+        )
     for each in (path, public):
         if each.exists():
             raise ModelError(
@@ -197,12 +203,13 @@ def _local_public(registry_dir: Path) -> tuple[PublicKey, ...]:
 
 
 def _public(path: Path, *, local: bool = False) -> PublicKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         reason = type(error).__name__
     else:
         if isinstance(key, Ed25519PublicKey):
