@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from tests.fitted import Fitted
 from triage.cli import app
 from triage.learning import champion, registry
+from triage.learning.fairness import Cell, Dimension, fairness_json
 from triage.learning.signing import local_signer
+from triage.review.agreement import Figure
 from triage.settings import Settings
 from triage.store import open_store
 
@@ -237,3 +239,19 @@ def test_a_number_beyond_all_others_stops_no_build(settings: Settings) -> None:
 def test_models_are_for_their_owner_and_group_alone(settings: Settings) -> None:
     folder = settings.registry_dir / put(settings, 0.1)
     assert [path.stat().st_mode & 0o007 for path in (folder, *folder.iterdir())] == [0] * 7
+
+
+def test_diff_tells_fairness_cell_by_cell(run: Run, settings: Settings) -> None:
+    nobody = Figure(None, reason="no record was read")
+    one, other = (
+        put(
+            settings,
+            0.1,
+            fairness=fairness_json(
+                (Dimension("area", (Cell("all", read, None, nobody, nobody, nobody),), 0),), least=10
+            ),
+        )
+        for read in (40, 41)
+    )
+    shown = run("diff", one, other, COLUMNS="200").stdout
+    assert re.search(r"fairness\.by\.area\.cells\.all\.read +40 +41", shown)

@@ -322,5 +322,8 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            for at, each in enumerate(value):
+                yield from _flat(each, f"{before}{name}.{each.get('name', at)}.")
         else:
             yield f"{before}{name}", str(value)
