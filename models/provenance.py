@@ -35,17 +35,20 @@ def training_summary(table: TrainingTable) -> dict[str, Any]:
 
     A record that no auditor decided has no arm: it is of the corpus or of a history. The version is empty
     where the store did not keep it yet; ``weights`` says how decisions were weighed, if there are any.
-    ``missed`` and ``by_source`` are of the records that no auditor decided: of the others they would show the
-    small cells that the fairness section hides.
+    Beside decisions ``missed`` and ``by_source`` are of the records that no auditor decided, and stand under
+    ``not_decided``: of the others they would show the small cells that the fairness section hides.
     """
     examples = table.examples
     decided = [each for each in examples if each.arm]
     labelled = [each for each in examples if not each.arm]
+    counts = {
+        "missed": sum(each.missed for each in labelled),
+        "by_source": _counted(labelled, lambda each: each.record.source),
+    }
     summary: dict[str, Any] = {
         "records": len(examples),
         "sha256": table.digest,
-        "missed": sum(each.missed for each in labelled),
-        "by_source": _counted(labelled, lambda each: each.record.source),
+        **({"not_decided": counts} if decided else counts),
         "decided": len(decided),
         "by_arm": _counted(decided, lambda each: each.arm),
         "by_label_version": _counted(decided, lambda each: each.label_version),
