@@ -50,8 +50,7 @@ PICTURE = ROOT / "docs" / "replay.svg"
 def decided(example: Example) -> Example:
     """Return a record as its decision gives it: families without places, in a group of its own."""
     ref = pair_or_self(example.record.record_ref)
-    author = f"decided-{ref}"
-    return replace(example, author=author, marked=False, evidence=(), cancels=(), judged=example.missed)
+    return replace(example, author=f"decided-{ref}", marked=False, evidence=(), cancels=())
 
 
 class Replays:

@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training_data.build import corpus_table
 from training_data.weights import selection_weights
 from triage.ranking.allocation import Candidate, Carried, Draw, allocate
+from triage.ranking.layers import logit
 from triage.review.labels import Decided, Label, Queued, entry_probability
 from triage.review.outcomes import FoundCrime, Outcome
 from triage.settings import Settings
@@ -64,12 +65,6 @@ class Stream:
 def logistic(z: Floats) -> Floats:
     """Return probabilities from log-odds."""
     return np.asarray(1.0 / (1.0 + np.exp(-z)))
-
-
-def logit(p: Floats) -> Floats:
-    """Return log-odds, held away from the ends."""
-    held = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(held) - np.log1p(-held))
 
 
 def synthetic(seed: int, nights: int) -> tuple[Stream, Stream]:

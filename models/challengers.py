@@ -14,6 +14,7 @@ from training_data.groups import Kin, kin_numbers
 from training_data.weights import selection_weights
 from triage.language.offences import FAMILIES
 from triage.learning.comparison import Comparison, Rule, Verdict, compare, verdict
+from triage.learning.fairness import groups_of
 from triage.learning.metrics import Floats, Ints, Names
 from triage.learning.paired import Judged
 from triage.learning.temporal import Material, Window, apart, known_at, windows
@@ -275,6 +276,5 @@ def _cells(items: Sequence[Decided], groups: Mapping[str, Mapping[str, str]]) ->
     """Return the parts that each item belongs to, by kind; its lead record says which."""
     cells = {SOURCE: np.array([each.parts[0][0] for each in items])}
     for kind, values in groups.items():
-        known = {comparable(reference): value for reference, value in values.items()}
-        cells[kind] = np.array([known.get(comparable(each.parts[0][1]), "") for each in items])
+        cells[kind] = np.array(groups_of((each.parts[0][1] for each in items), values))
     return cells

@@ -1,13 +1,16 @@
-"""A fitted model that takes no time to build: what registry tests put in and take out."""
+"""A fitted model that takes no time to build, and a promotion nobody recorded, for registry tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from triage.language.offences import FAMILIES
+from triage.learning.champion import Promotion, followed_by
+from triage.learning.signing import Signer
 from triage.ranking.marks import Marks
 from triage.ranking.readers import Bools, Floats
 from triage.ranking.scoring import Disclosed
@@ -34,3 +37,18 @@ class Fitted:
     def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the share."""
         return np.full(len(p_any), self.share)
+
+
+def forged(log: Sequence[Promotion], model_id: str, signer: Signer) -> Promotion:
+    """Return a well-formed promotion on top of a log, of which no audit log heard."""
+    return followed_by(
+        log,
+        act="promote",
+        model_id=model_id,
+        previous=log[-1].model_id if log else "",
+        manifest_sha256="0" * 64,
+        actor="the.registrar",
+        at=datetime(2026, 10, 14, tzinfo=UTC),
+        reason="forged",
+        signer=signer,
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.fitted import Fitted
+from tests.fitted import Fitted, forged
 from triage.cli import app
 from triage.learning import champion, registry
 from triage.learning.fairness import Cell, Dimension, fairness_json
@@ -193,18 +193,8 @@ def test_the_registrars_key_is_made_and_used(run: Run, settings: Settings, tmp_p
 def test_verify_tells_of_a_promotion_that_the_audit_log_never_heard_of(run: Run, settings: Settings) -> None:
     first, second = put(settings, 0.1), put(settings, 0.2)
     assert run("promote", first, "--reason", "better").exit_code == 0
-    forged = champion.followed_by(
-        champion.log_of(settings.registry_dir),
-        act="promote",
-        model_id=second,
-        previous=first,
-        manifest_sha256="0" * 64,
-        actor="the.registrar",
-        at=AS_OF,
-        reason="forged",
-        signer=local_signer(settings.registry_dir),
-    )
-    champion.append(settings.registry_dir, forged)
+    log = champion.log_of(settings.registry_dir)
+    champion.append(settings.registry_dir, forged(log, second, local_signer(settings.registry_dir)))
     told = run("verify")
     assert told.exit_code == 12
     assert "1 promotions in it are not in the audit log" in told.stdout

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from models import build_and_register
-from tests.fitted import Fitted
+from tests.fitted import Fitted, forged
 from training_data.build import CORPUS_DIR, corpus_table
 from triage.errors import ModelError, UsageError
 from triage.language.offences import FAMILIES
@@ -200,18 +200,7 @@ def test_a_chain_written_anew_by_a_stranger_is_not_believed(settings: Settings) 
     first, second = put(settings, 0.1), put(settings, 0.2, day=1)
     chosen(settings, first)
     stranger = Signer(bytes(range(32)), "stranger")
-    forged = champion.followed_by(
-        (),
-        act="promote",
-        model_id=second,
-        previous=first,
-        manifest_sha256="0" * 64,
-        actor="fay",
-        at=AT,
-        reason="better",
-        signer=stranger,
-    )
-    log(settings).write_bytes(forged.line)
+    log(settings).write_bytes(forged((), second, stranger).line)
     with pytest.raises(ModelError, match="not trusted here"):
         ranks(settings)
     with pytest.raises(ModelError, match="not trusted here"):

@@ -100,7 +100,7 @@ def matched(groups: Mapping[str, Mapping[str, str]], record_refs: Iterable[str])
         If it has none of them.
     """
     wanted = {*map(comparable, record_refs)}
-    found = len(wanted.intersection(*map(set, list(groups.values())[:1])))
+    found = len(wanted & {reference for values in groups.values() for reference in values})
     if wanted and not found:
         raise UsageError(
             f"the table of groups has a row for none of the {len(wanted)} queued records",

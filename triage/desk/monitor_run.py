@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from triage.desk.files import replacing
 from triage.desk.groups_file import matched
 from triage.errors import StoreError, UsageError
 from triage.figures.monitor_charts import charts
-from triage.learning.audited import Answer, Audited
+from triage.learning.audited import Audited, audited_items
 from triage.learning.drift import TEXTS_LEAST
 from triage.learning.fairness import Dimension, fairness, fairness_json, fairness_markdown
 from triage.learning.monitor_report import report
@@ -28,7 +28,6 @@ from triage.store import AuditEvent, Run, Store
 if TYPE_CHECKING:
     import polars as pl
 
-    from triage.review.labels import Decided
     from triage.settings import Settings
 
 _NAMED = ("source", "record_ref")
@@ -134,8 +133,16 @@ def _observed(
     reviews = store.reviews_touched(known, rules)
     first = {item_id: each.first.actor for item_id, each in reviews.items() if each.first is not None}
     decided = {each.queued.item_id: each for each in store.decided(known, rules)}
-    entries = {each.item_id: each.entry_probability for each in store.queued(known)}
-    items = tuple(_audited(store, runs, decided, first, entries))
+    ranked_by = {run.run_id: run.model_id for run in runs}
+    queued = [each for each in store.queued(known) if each.run_id in ranked_by]
+    items = tuple(
+        replace(
+            item,
+            model_id=ranked_by[each.run_id],
+            reader=first.get(item.item_id, "") if item.answer else "",
+        )
+        for each, item in zip(queued, audited_items(queued, decided.values()), strict=True)
+    )
     notes: list[str] = []
     streams = _streams(settings, runs, recent_since, notes)
     texts, texts_from = _texts(store, settings, wanted, items, recent_since)
@@ -162,36 +169,6 @@ def _observed(
         read=read,
         notes=tuple(notes),
     )
-
-
-def _audited(
-    store: Store,
-    runs: Sequence[Run],
-    decided: Mapping[str, Decided],
-    first: Mapping[str, str],
-    entries: Mapping[str, float | None],
-) -> Iterator[Audited]:
-    """Return each item that one of the runs queued for the first time."""
-    for run in runs:
-        for row in store.queue(run.run_id):
-            item = row.item
-            if item.run_id != run.run_id:
-                continue
-            known = decided.get(item.item_id)
-            yield Audited(
-                item_id=item.item_id,
-                record_ref=item.record_ref,
-                root=item.root,
-                source=item.source,
-                arm=item.arm,
-                inclusion_probability=item.inclusion_probability,
-                score_01=item.score_01,
-                queued_at=item.queued_at,
-                model_id=run.model_id,
-                answer=cast("Answer", known.label.outcome.disclosed) if known else "",
-                reader=first.get(item.item_id, "") if known else "",
-                entry_probability=entries.get(item.item_id, item.inclusion_probability),
-            )
 
 
 def _streams(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +94,7 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
 
         settings = load(**({"mapping_file": mapping} if mapping else {}))
         moment = parsed_moment(as_of, settings.zone).astimezone(UTC) if as_of else datetime.now(UTC)
-        if moment > datetime.now(UTC) + timedelta(days=1):
+        if moment > datetime.now(UTC):
             raise UsageError(
                 "the moment is in the future: what is known then is not known yet",
                 where="--as-of",

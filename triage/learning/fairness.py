@@ -70,10 +70,15 @@ def fairness(
     told = list(items)
     dimensions = [_dimension("source", told, [each.source for each in told], least)]
     for name, values in groups.items():
-        known = {comparable(reference): value for reference, value in values.items()}
-        own = [known.get(comparable(each.record_ref), "") or NOT_GIVEN for each in told]
+        own = [each or NOT_GIVEN for each in groups_of((each.record_ref for each in told), values)]
         dimensions.append(_dimension(name, told, own, least))
     return tuple(dimensions)
+
+
+def groups_of(record_refs: Iterable[str], values: Mapping[str, str]) -> list[str]:
+    """Return the group of each record, empty where none is given; references are compared as linking does."""
+    known = {comparable(reference): value for reference, value in values.items()}
+    return [known.get(comparable(each), "") for each in record_refs]
 
 
 def hidden_cells(counts: Mapping[str, int], least: int) -> frozenset[str]:
@@ -166,12 +171,10 @@ def _missed_share(found: float, certain: float, missed: Figure) -> Figure:
         return Figure(None, reason="no unrecorded crime was found or missed")
 
     def share(drawn: float) -> float:
-        return max(certain + drawn - found, 0.0) / max(certain + drawn, found)
+        whole = max(certain + drawn, found)
+        return (whole - found) / whole if whole else 0.0
 
-    estimate, low, high = (
-        share(each) if certain + each or found else 0.0 for each in (missed.estimate, missed.low, missed.high)
-    )
-    return Figure(estimate, low, high)
+    return Figure(share(missed.estimate), share(missed.low), share(missed.high))
 
 
 def fairness_json(dimensions: Sequence[Dimension], *, least: int) -> dict[str, Any]:

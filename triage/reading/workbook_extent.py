@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 from xml.parsers import expat
 
 _CELL = re.compile(r"([A-Za-z]{0,3})([0-9]{1,7})")
-_CHUNK = 65_536
 
 
-class FarCellError(ValueError):
+class FarCellError(Exception):
     """A filled cell lies farther out than any table reaches."""
 
 
@@ -80,20 +78,12 @@ def check_extent(workbook: BinaryIO, most: Extent) -> None:
         with zipfile.ZipFile(workbook) as parts:
             for part in parts.namelist():
                 if part.casefold().startswith("xl/worksheets/") and part.casefold().endswith(".xml"):
+                    parser = expat.ParserCreate()
+                    parser.StartElementHandler = Grid(most).element
                     with parts.open(part) as opened:
-                        _check(iter(lambda file=opened: file.read(_CHUNK), b""), most)  # type: ignore[misc]
-    except FarCellError:
-        raise
+                        parser.ParseFile(opened)
     except (zipfile.BadZipFile, expat.ExpatError, OSError, ValueError, EOFError, RuntimeError):
         return
-
-
-def _check(chunks: Iterable[bytes], most: Extent) -> None:
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = Grid(most).element
-    for chunk in chunks:
-        parser.Parse(chunk, False)
-    parser.Parse(b"", True)
 
 
 def _place(attributes: dict[str, str], row: int, column: int) -> tuple[int, int]:
