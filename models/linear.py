@@ -15,6 +15,7 @@ from triage.language.disclosures import PHRASES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.language.tokens import Ints
+from triage.language.word_types import PerType
 from triage.ranking.classifier import Disclosure, DisclosureModel, Labels
 from triage.ranking.layers import UnrecordedLayer
 from triage.ranking.marks import NO_STATUS, Marks
@@ -29,6 +30,7 @@ _SHORT_CLAUSES = 3
 #: Marks are kept for this many of a record's likeliest families, this many clauses each.
 _FAMILIES_MARKED, _CLAUSES_MARKED = 6, 2
 _ANSWER = re.compile(r"Q(\d+)=Y")
+_YES = PerType(lambda names: np.array([name.endswith("=y") for name in names], dtype=bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _marks(reading: Reading, found: Disclosure) -> Marks:
 
 def _says_something(reading: Reading) -> Bools:
     """Return which clauses are text, or an answer that says yes, shape (clauses,)."""
-    yes = np.array([word.endswith("=y") for word in reading.types], dtype=bool)
+    yes = _YES.of(reading.types)
     says = reading.questions == 0
     answers = np.flatnonzero(~says[reading.clauses])
     says[reading.clauses[answers]] = yes[reading.words[answers]]

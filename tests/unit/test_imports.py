@@ -52,6 +52,8 @@ WITHIN = {
         "coverage",
         "forms",
         "words",
+        "runs",
+        "word_types",
         "tokens",
         "phrases",
         "text",

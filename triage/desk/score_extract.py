@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
+from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def score_extract(
     """
     # What is imported stays: the collector need not go through it again and again.
     gc.freeze()
-    read = read_extract(extract, settings, mapping=mapping, as_of=moment, hashed=False)
+    imported = partial(import_module, "spacy.tokenizer")
+    read = read_extract(extract, settings, mapping=mapping, as_of=moment, hashed=False, meanwhile=imported)
     check_rejected_share(read, settings)
     rejected = sum(count.rejected for count in read.counts.values())
     unknown = unknown_codes(crime.offence_code for crime in read.crimes)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from triage.language.runs import HashTable, hashed
 from triage.language.text import Reading
 from triage.language.tokens import Ints
+from triage.language.word_types import PerType
 from triage.language.words import CLASSES, classes_of
 
 Floats = npt.NDArray[np.float64]
@@ -76,25 +78,33 @@ class Vocabulary:
         kept = np.flatnonzero(within.getnnz(axis=0) >= _LEAST_CHARACTERS)
         names = list(self.characters_)
         self.characters_ = {names[at]: number for number, at in enumerate(kept.tolist())}
+        self.__dict__.pop("_index", None)
         return self
 
     def units(self, reading: Reading) -> ByUnit:
         """Return the features of the reading's records and clauses; pairs never cross clauses."""
-        keys, clauses = self._pair_keys(reading, self._known(reading.types))
-        place = np.searchsorted(self.pairs_, keys)
-        place[place == len(self.pairs_)] = 0
-        found = self.pairs_[place] == keys if len(self.pairs_) else np.zeros(len(keys), dtype=bool)
+        if not hasattr(self, "_index"):
+            self._index = (PerType(self._known), HashTable())
+            self._index[1].add(hashed(self.pairs_))
+        known, pairs = self._index
+        keys, clauses = self._pair_keys(reading, known.of(reading.types))
+        place = pairs.find(hashed(keys))
+        found = place >= 0
         rows, columns = _class_pairs(reading)
         of_kind = (
             (reading.clauses, reading.words, len(reading.types)),
             (clauses[found], place[found], len(self.pairs_)),
             (rows, columns, len(CLASSES) ** 2),
         )
-        owners, count = reading.owners, len(reading.owners)
+        count = len(reading.owners)
+        of_clauses = [_presence(at, found, (count, most)) for at, found, most in of_kind]
         return ByUnit(
-            Units(*(_presence(owners[at], found, (reading.records, most)) for at, found, most in of_kind)),
-            Units(*(_presence(at, found, (count, most)) for at, found, most in of_kind)),
+            Units(*(_in_records(each, reading) for each in of_clauses)),
+            Units(*of_clauses),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_index"}
 
     def spelling(self, types: Sequence[str]) -> sp.csr_matrix:
         """Return which known characters each type is spelt with, shape (types, characters)."""
@@ -136,20 +146,41 @@ class Vocabulary:
 
 
 def _presence(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sp.csr_matrix:
-    matrix = sp.coo_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape).tocsr()
-    matrix.sum_duplicates()
-    matrix.data[:] = 1.0
-    return matrix
+    # Sorted numbers are several times as fast as scipy's way from coordinates, which sums duplicates.
+    keys = np.sort(rows * shape[1] + columns)
+    if len(keys):
+        keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    begins = np.searchsorted(keys, np.arange(shape[0] + 1) * shape[1])
+    within = keys - np.repeat(np.arange(shape[0]) * shape[1], np.diff(begins))
+    ones = np.ones(len(keys), dtype=np.float32)
+    return sp.csr_matrix((ones, within.astype(np.int32), begins.astype(np.int32)), shape=shape)
+
+
+def _in_records(presence: sp.csr_matrix, reading: Reading) -> sp.csr_matrix:
+    """Return what stands in the records of clauses."""
+    owners = np.repeat(reading.owners, np.diff(presence.indptr))
+    return _presence(owners, presence.indices.astype(np.int64), (reading.records, presence.shape[1]))
+
+
+def _first_classes(types: Sequence[str]) -> Ints:
+    """Return up to three classes of each type, -1 where there are fewer, shape (types, 3)."""
+    table = np.full((len(types), 3), -1, dtype=np.int64)
+    for row, word in enumerate(types):
+        found = classes_of(word)[:3]
+        table[row, : len(found)] = found
+    return table
+
+
+_CLASSES = PerType(_first_classes)
 
 
 def _class_pairs(reading: Reading) -> tuple[Ints, Ints]:
     """Return clause and number of every ordered pair of classes that stand near each other."""
-    table = np.full((len(reading.types), 3), -1, dtype=np.int64)
-    for row, word in enumerate(reading.types):
-        found = classes_of(word)[:3]
-        table[row, : len(found)] = found
+    table = _CLASSES.of(reading.types)
     classed = np.flatnonzero(table[reading.words, 0] >= 0)
     numbers, clauses = table[reading.words[classed]], reading.clauses[classed]
+    # Few words have a second class, fewer a third.
+    having = [numbers[:, at] >= 0 for at in range(3)]
     rows, columns = [], []
     # Beside each other among the words that have a class, so that small words between them do not part them.
     for apart in range(1, _CLASS_REACH + 1):
@@ -157,9 +188,9 @@ def _class_pairs(reading: Reading) -> tuple[Ints, Ints]:
             (clauses[apart:] == clauses[:-apart]) & (classed[apart:] - classed[:-apart] <= _CLASS_REACH)
         )
         for first in range(3):
-            left = near[numbers[near, first] >= 0] if first else near
+            left = near[having[first][near]] if first else near
             for second in range(3):
-                both = left[numbers[left + apart, second] >= 0] if second else left
+                both = left[having[second][left + apart]] if second else left
                 rows.append(clauses[both])
                 columns.append(numbers[both, first] * len(CLASSES) + numbers[both + apart, second])
     return np.concatenate(rows), np.concatenate(columns)

@@ -7,7 +7,9 @@ from functools import cache
 
 import numpy as np
 
+from triage.language.runs import HashTable, hashed
 from triage.language.tokens import Ints, Tokens
+from triage.language.word_types import PerType
 
 
 class PhraseIndex:
@@ -33,9 +35,10 @@ class PhraseIndex:
             ends[node] = number
         words = max(1, len(self._word_numbers))
         keys = np.array([node * words + word for node, word in steps], dtype=np.int64)
-        order = np.argsort(keys)
-        self._keys = keys[order]
-        self._next = np.array(list(steps.values()), dtype=np.int64)[order]
+        self._steps = HashTable()
+        self._steps.add(hashed(keys))
+        self._next = np.array(list(steps.values()), dtype=np.int64)
+        self._numbers = PerType(self._numbered)
         self._phrase_at = np.full(len(steps) + 1, -1, dtype=np.int64)
         for node, number in ends.items():
             self._phrase_at[node] = number
@@ -49,9 +52,9 @@ class PhraseIndex:
 
         A phrase may run from one text into the next: whoever knows the clauses leaves it out.
         """
-        if not len(self._keys):
+        if not len(self._steps):
             return np.zeros((0, 3), dtype=np.int64)
-        numbers = np.array([self._word_numbers.get(each, -1) for each in tokens.types], dtype=np.int64)
+        numbers = self._numbers.of(tokens.types)
         # One more that is in no phrase, past which no phrase goes.
         words = np.append(numbers[tokens.words], -1)
         begins = np.flatnonzero(self._first[words])
@@ -64,11 +67,16 @@ class PhraseIndex:
             found.append(np.column_stack([phrases[whole], begins[whole], ends[whole]]))
             ends = ends + 1
             following = words[ends]
-            keys = nodes * max(1, len(self._word_numbers)) + following
-            places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            going = (following >= 0) & (self._keys[places] == keys)
-            begins, ends, nodes = begins[going], ends[going], self._next[places[going]]
+            known = np.flatnonzero(following >= 0)
+            keys = nodes[known] * len(self._word_numbers) + following[known]
+            steps = self._steps.find(hashed(keys))
+            going = known[steps >= 0]
+            begins, ends, nodes = begins[going], ends[going], self._next[steps[steps >= 0]]
         return np.concatenate(found) if found else np.zeros((0, 3), dtype=np.int64)
+
+    def _numbered(self, names: Sequence[str]) -> Ints:
+        """Return the number of each word, -1 for one that is in no phrase."""
+        return np.array([self._word_numbers.get(each, -1) for each in names], dtype=np.int64)
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from triage.language.forms import question_numbered
 from triage.language.phrases import index_of
 from triage.language.tokens import COMMA, LINE, NO, STOP, WORD, Ints, Tokens, tokenise
+from triage.language.word_types import Types
 from triage.reading.records import Record
 
 Bools = npt.NDArray[np.bool_]
@@ -25,7 +26,7 @@ _SPARE_WORDS = 8
 class Reading:
     """Texts read once, as flat arrays over all of them.
 
-    ``types`` holds the distinct normalised words and ``words`` of shape (tokens,) which one each token is;
+    ``types`` are the distinct normalised words and ``words`` of shape (tokens,) which one each token is;
     marks and blanks are no tokens. ``clauses`` of shape (tokens,) names each token's clause; ``owners``,
     ``starts`` and ``ends`` of shape (clauses,) say which record a clause belongs to and its character
     offsets. ``questions`` of shape (clauses,) is the number of the form's question for a clause that is one
@@ -33,7 +34,7 @@ class Reading:
     of the text, every phrase looked for: its number, its first and its last token.
     """
 
-    types: tuple[str, ...]
+    types: Types
     words: Ints
     clauses: Ints
     owners: Ints
@@ -93,7 +94,9 @@ def _cut(tokens: Tokens, hits: Ints, records: int) -> Reading:
 
     # A clause of nothing but line breaks is none.
     said = np.flatnonzero(kinds != LINE)
-    full, first = np.unique(clauses[said], return_index=True)
+    of_said = clauses[said]
+    first = np.flatnonzero(np.append(True, of_said[1:] != of_said[:-1])) if len(said) else said
+    full = of_said[first]
     last = np.append(first[1:], len(said))[: len(first)] - 1
     number = np.zeros(int(opens.sum()), dtype=np.int64)
     number[full] = np.arange(len(full))
@@ -114,18 +117,26 @@ def _cut(tokens: Tokens, hits: Ints, records: int) -> Reading:
 
 def _cut_long(opens: Bools, kinds: Ints) -> None:
     """Cut clauses that run on without full stops: at a comma when long, at the latest when too long."""
-    first = np.flatnonzero(opens)
-    last = np.append(first[1:], len(opens)) if len(first) else first
+    begins = np.flatnonzero(opens)
+    ends = np.append(begins[1:], len(opens)) if len(begins) else begins
     words = np.concatenate([[0], np.cumsum(kinds == WORD)])
-    long = words[last] - words[first] > _LONGEST_WORDS + _SPARE_WORDS
-    for begin, end in zip(first[long].tolist(), last[long].tolist(), strict=True):
-        length = 0
-        for at, kind in enumerate(kinds[begin : end - 1].tolist(), start=begin):
-            length += kind == WORD
-            at_comma = length >= _LONG_WORDS and kind == COMMA
-            if (length >= _LONGEST_WORDS and kinds[at + 1] == WORD) or at_comma:
-                opens[at + 1] = True
-                length = 0
+    long = words[ends] - words[begins] > _LONGEST_WORDS + _SPARE_WORDS
+    begins, ends = begins[long], ends[long]
+    commas, before_words = np.flatnonzero(kinds == COMMA), np.flatnonzero(kinds[1:] == WORD)
+    # Of every long clause at once the next cut: where it has so many words, and then at the first such place.
+    while len(begins):
+        cuts = np.minimum(
+            _next(commas, np.searchsorted(words, words[begins] + _LONG_WORDS) - 1),
+            _next(before_words, np.searchsorted(words, words[begins] + _LONGEST_WORDS) - 1),
+        )
+        inside = cuts + 1 < ends
+        begins, ends = cuts[inside] + 1, ends[inside]
+        opens[begins] = True
+
+
+def _next(places: Ints, start: Ints) -> Ints:
+    """Return the first of some places at or after each start; past all of them, one that is none."""
+    return np.append(places, np.iinfo(np.int64).max - 1)[np.searchsorted(places, start)]
 
 
 def _answered_no(tokens: Tokens, clauses: Ints, kinds: Ints, attached: Bools) -> Bools:
@@ -133,23 +144,21 @@ def _answered_no(tokens: Tokens, clauses: Ints, kinds: Ints, attached: Bools) ->
 
     A question goes back from its mark, which stands right after a word, to the mark before it.
     """
-    masked = np.zeros(len(tokens.words), dtype=bool)
     answers = tokens.traits.answers[tokens.words]
     asked = np.flatnonzero(tokens.traits.asks[tokens.words][:-1] & attached[:-1] & (answers[1:] == NO))
-    for at in asked.tolist():
-        begin = _first_of(clauses, at)
-        marks = np.flatnonzero(kinds[begin:at] != WORD)
-        masked[begin + int(marks[-1]) + 1 if len(marks) else begin : at + 2] = True
-    for at in np.flatnonzero(tokens.traits.numbered[tokens.words]).tolist():
-        end = int(np.searchsorted(clauses, clauses[at] + 1))
-        given = np.flatnonzero(answers[at + 1 : end])
-        if len(given) and answers[at + 1 + given[0]] == NO:
-            masked[at : at + 2 + given[0]] = True
-    return masked
-
-
-def _first_of(clauses: Ints, at: int) -> int:
-    return int(np.searchsorted(clauses, clauses[at]))
+    marks = np.flatnonzero(kinds != WORD)
+    # The mark before each question's own, and where its clause begins.
+    before = np.append(-1, marks)[np.searchsorted(marks, asked)]
+    begins = np.maximum(before + 1, np.searchsorted(clauses, clauses[asked]))
+    numbered = np.flatnonzero(tokens.traits.numbered[tokens.words])
+    given = _next(np.flatnonzero(answers), numbered + 1)
+    inside = given < np.searchsorted(clauses, clauses[numbered] + 1)
+    numbered, given = numbered[inside], given[inside]
+    no = answers[given] == NO
+    edges = np.zeros(len(answers) + 1, dtype=np.int64)
+    np.add.at(edges, np.concatenate([begins, numbered[no]]), 1)
+    np.add.at(edges, np.concatenate([asked + 2, given[no] + 1]), -1)
+    return np.asarray(np.cumsum(edges[:-1]) > 0)
 
 
 def _with_answers(read: Reading, given: Sequence[tuple[int, int, str]]) -> Reading:
@@ -174,7 +183,7 @@ def _with_answers(read: Reading, given: Sequence[tuple[int, int, str]]) -> Readi
     numbers = np.array([number for _, number, _ in given], dtype=np.int64)
     return replace(
         read,
-        types=(*read.types, *index),
+        types=read.types.beside(list(index)),
         words=np.concatenate([read.words, np.array(answer_words, dtype=np.int64)])[by_clause],
         clauses=clauses[by_clause],
         owners=owners[order],

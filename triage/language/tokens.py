@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from triage.language.runs import HashTable, Runs, split_runs
+from triage.language.word_types import Book, Types
 from triage.language.words import ANSWERS, normal_form
 
 if TYPE_CHECKING:
@@ -32,20 +33,6 @@ _LONG_RUN = re.compile(r"\S{60,}")
 _PIECE = re.compile(r"[^\W_]{1,60}|([\W_])\1{0,59}")
 #: A hyphen within a word is read as a blank, so that no-one is "no one".
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
-#: Line breaks are read as one of them, all other blanks as the plain one; ``normal_form`` would read digits
-#: as 0 and capitals as small letters too, but done at once fewer runs differ.
-_PLAIN_BLANKS = {
-    number: "\n" if chr(number) in "\r\n\x85\u2028\u2029" else " "
-    for number in range(0x3001)
-    if chr(number).isspace()
-}
-_PLAIN_BYTES = bytes(
-    ord(_PLAIN_BLANKS.get(number, "0" if chr(number).isdigit() else chr(number).lower()))
-    if number < 128
-    else number
-    for number in range(256)
-)
-_ODD_BLANK = re.compile(r"[^\S \n]")
 _QUESTION = re.compile(r"q00?")
 
 
@@ -67,12 +54,12 @@ class Traits:
 class Tokens:
     """The tokens of some texts in order, blanks left out.
 
-    ``types`` holds the distinct normalised forms, in an order that depends on nothing but them. All of shape
+    ``types`` are the distinct normalised forms, in an order that depends on nothing but them. All of shape
     (tokens,): ``words`` numbers the types, ``begins`` and ``stops`` are character offsets, ``texts`` says
     which text a token stands in.
     """
 
-    types: tuple[str, ...]
+    types: Types
     traits: Traits
     words: Ints
     begins: Ints
@@ -101,84 +88,75 @@ class _Lexicon:
 
     def __init__(self) -> None:
         self._tokenizer = _tokenizer()
-        self._runs: dict[str, int] = {}
-        self._lengths = self._counts = np.zeros(0, dtype=np.int64)
+        self._runs = HashTable()
+        #: Of every run: the place of its first token among all, and how many there are.
+        self._firsts = self._counts = np.zeros(0, dtype=np.int64)
         #: Of every token of a run: its type, its first character in the run, the one after its last.
-        self._tokens = np.zeros((0, 3), dtype=np.int64)
+        self._types = self._begins = self._stops = np.zeros(0, dtype=np.int64)
         self._type_of: dict[int, int] = {}
-        self._names: list[str] = []
+        self._book = Book()
         self._hashes = np.zeros(0, dtype=np.uint64)
         #: Of every type: kind, asks, numbered, answer.
         self._traits = np.zeros((0, 4), dtype=np.int64)
-        self._learn({"\n"})
+        # By itself: beside other runs spaCy would take it for one of the blanks between them.
+        self._numbered(split_runs(["\n"]))
 
     def is_full(self) -> bool:
         return len(self._runs) > _RUNS_MOST or len(self._tokenizer.vocab.strings) > _STRINGS_MOST
 
     def read(self, texts: Sequence[str]) -> Tokens:
-        split = [_split(text) for text in texts]
-        new = set().union(*split).difference(self._runs)
-        if new:
-            self._learn(new)
-        sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
-        number = self._runs.__getitem__
-        runs = np.fromiter(map(number, chain.from_iterable(split)), dtype=np.int64, count=int(sizes.sum()))
-        first = np.cumsum(sizes) - sizes
-        starts = self._starts(runs, np.repeat(first, sizes))
+        split = split_runs(texts)
+        runs = self._numbered(split)
         counts = self._counts[runs]
         # The place of each token among the tokens of all runs.
-        ends_of_runs = np.cumsum(self._counts)
-        at = np.repeat(ends_of_runs[runs] - np.cumsum(counts), counts) + np.arange(int(counts.sum()))
-        token_starts = np.repeat(starts, counts)
-        found = self._tokens[at]
-        owners = np.repeat(np.repeat(np.arange(len(texts)), sizes), counts)
-        types, words = self._distinct(found[:, 0])
+        firsts = np.cumsum(counts) - counts
+        at = np.repeat(self._firsts[runs] - firsts, counts) + np.arange(int(counts.sum()))
+        starts = np.repeat(split.starts, counts)
+        types, words = self._distinct(self._types[at])
         traits = self._traits[types]
         return Tokens(
-            tuple(map(self._names.__getitem__, types.tolist())),
+            Types(self._book, types),
             Traits(traits[:, 0], traits[:, 1] > 0, traits[:, 2] > 0, traits[:, 3]),
             words,
-            token_starts + found[:, 1],
-            token_starts + found[:, 2],
-            owners,
+            starts + self._begins[at],
+            starts + self._stops[at],
+            np.repeat(split.texts, counts),
         )
 
-    def _starts(self, runs: Ints, first: Ints) -> Ints:
-        """Return the character at which each run begins in its text; ``first`` is the text's first run."""
-        if not len(runs):
-            return runs
-        # One blank stands between two runs, but beside a line break there was none: see `_split`.
-        breaks = runs == self._runs["\n"]
-        gaps = np.ones(len(runs), dtype=np.int64)
-        gaps[breaks] = 0
-        gaps[1:][breaks[:-1]] = 0
-        lengths = self._lengths[runs]
-        ends = np.cumsum(lengths + gaps)
-        starts = ends - lengths
-        return np.asarray(starts - starts[first])
+    def _numbered(self, split: Runs) -> Ints:
+        """Return the number of each run, of those not met before too."""
+        runs = self._runs.find(split.hashes)
+        new = np.flatnonzero(runs < 0)
+        if len(new):
+            hashes, first = np.unique(split.hashes[new], return_index=True)
+            self._learn(split.written(new[first]))
+            self._runs.add(hashes)
+            runs[new] = self._runs.find(split.hashes[new])
+        return runs
 
     def _distinct(self, found: Ints) -> tuple[Ints, Ints]:
         """Return the types found, in the order of their hashes, and the number there of each token."""
-        present = np.zeros(len(self._names), dtype=np.bool_)
+        present = np.zeros(len(self._book.names), dtype=np.bool_)
         present[found] = True
         types = np.flatnonzero(present)
         types = types[np.argsort(self._hashes[types])]
-        number = np.zeros(len(self._names), dtype=np.int64)
+        number = np.zeros(len(self._book.names), dtype=np.int64)
         number[types] = np.arange(len(types))
         return types, number[found]
 
-    def _learn(self, new: set[str]) -> None:
+    def _learn(self, runs: Sequence[str]) -> None:
         """Let spaCy split runs not met before, all in one go."""
-        runs = sorted(new)
         lengths = np.fromiter(map(len, runs), dtype=np.int64, count=len(runs))
         starts = np.cumsum(lengths + 1) - (lengths + 1)
         table = self._tokenised(_HYPHEN.sub(" ", " ".join(runs)))
         of_run = np.searchsorted(starts, table[:, 1], side="right") - 1
         table[:, 1:] -= starts[of_run][:, None]
-        self._runs.update(zip(runs, range(len(self._runs), len(self._runs) + len(runs)), strict=True))
-        self._lengths = np.concatenate([self._lengths, lengths])
-        self._counts = np.concatenate([self._counts, np.bincount(of_run, minlength=len(runs))])
-        self._tokens = np.concatenate([self._tokens, table])
+        counts = np.bincount(of_run, minlength=len(runs))
+        self._firsts = np.append(self._firsts, len(self._types) + np.cumsum(counts) - counts)
+        self._counts = np.append(self._counts, counts)
+        self._types = np.append(self._types, table[:, 0])
+        self._begins = np.append(self._begins, table[:, 1])
+        self._stops = np.append(self._stops, table[:, 2])
 
     def _tokenised(self, text: str) -> Ints:
         """Return type, first character and the one after the last of each token but blanks."""
@@ -202,21 +180,15 @@ class _Lexicon:
         named = {hashed: self._tokenizer.vocab.strings[hashed] if hashed else "" for hashed in hashes}
         kept = [hashed for hashed, name in named.items() if name and (name == "\n" or not name.isspace())]
         self._type_of.update(dict.fromkeys(named, -1))
-        self._type_of.update(zip(kept, range(len(self._names), len(self._names) + len(kept)), strict=True))
-        self._names.extend(named[hashed] for hashed in kept)
-        self._hashes = np.concatenate([self._hashes, np.array(kept, dtype=np.uint64)])
-        traits = np.array([_traits_of(named[hashed]) for hashed in kept], dtype=np.int64)
-        self._traits = np.concatenate([self._traits, traits.reshape(-1, 4)])
-
-
-def _split(text: str) -> list[str]:
-    """Return the runs between single blanks; a line break is a run of its own, with no blank beside it."""
-    # Of the bytes of UTF-8 only those below 128 are changed, each to one like it.
-    ascii_ = text.isascii()
-    text = text.encode(errors="surrogatepass").translate(_PLAIN_BYTES).decode(errors="surrogatepass")
-    if not ascii_ and _ODD_BLANK.search(text):
-        text = text.translate(_PLAIN_BLANKS)
-    return (text.replace("\n", " \n ") if "\n" in text else text).split(" ")
+        first = len(self._book.names)
+        self._type_of.update(zip(kept, range(first, first + len(kept)), strict=True))
+        self._book.add(named[hashed] for hashed in kept)
+        # Answers of forms stand in the book too; they are no tokens.
+        answers = first - len(self._hashes)
+        added = np.array([0] * answers + kept, dtype=np.uint64)
+        traits = [(MARK, 0, 0, NO_ANSWER)] * answers + [_traits_of(named[hashed]) for hashed in kept]
+        self._hashes = np.append(self._hashes, added)
+        self._traits = np.append(self._traits, np.array(traits, dtype=np.int64).reshape(-1, 4), axis=0)
 
 
 def _tokenizer() -> Tokenizer:

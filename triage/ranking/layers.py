@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
@@ -17,6 +17,9 @@ from triage.ranking.readers import Bools, Floats
 
 #: Bins that the trees see of a signal.
 _BINS = 255
+#: Probabilities are held away from 0 and 1 by this, and log-odds as far.
+_NEAREST = 1e-6
+_SURE = float(np.log(1 - _NEAREST) - np.log(_NEAREST))
 
 
 class BlendedLayer(BaseEstimator):  # type: ignore[misc]
@@ -50,8 +53,9 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
         """Return the probability, shape (rows,)."""
         # One thread: a batch is small, and threads that wait for each other cost more than the trees.
         with _threads().limit(limits=1, user_api="openmp"):
-            margins = [logit(each.predict_proba(X)[:, 1]) for each in (self.logistic_, self.trees_)]
-        return np.asarray(1.0 / (1.0 + np.exp(-np.mean(margins, axis=0))))
+            boosted = self.trees_.decision_function(X)
+        margins = np.clip(boosted, -_SURE, _SURE) + np.clip(_margins(self.logistic_, X), -_SURE, _SURE)
+        return np.asarray(1.0 / (1.0 + np.exp(-margins / 2)))
 
 
 def _binned(X: Floats) -> Floats:
@@ -97,7 +101,14 @@ class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.layer_.predict_proba(_inputs(p_family, p_any, p_open, recorded))[:, 1])
 
 
-def _logistic() -> LogisticRegression:
+def _margins(logistic: Pipeline, X: Floats) -> Floats:
+    """Return the log-odds of a fitted `_logistic`, shape (rows,), without scaling every value first."""
+    scaler, regression = logistic[0], logistic[-1]
+    weights = regression.coef_[0] / scaler.scale_
+    return np.asarray(X @ weights + (regression.intercept_[0] - scaler.mean_ @ weights))
+
+
+def _logistic() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=3000))
 
 
@@ -125,7 +136,7 @@ def noisy_or(p: Floats) -> Floats:
 
 def logit(p: Floats) -> Floats:
     """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
-    held = np.clip(p, 1e-6, 1 - 1e-6)
+    held = np.clip(p, _NEAREST, 1 - _NEAREST)
     return np.asarray(np.log(held) - np.log1p(-held))
 
 

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 
 from triage.language.features import Units, Vocabulary
 from triage.language.text import Reading
+from triage.language.word_types import PerType
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -27,8 +28,6 @@ Bools = npt.NDArray[np.bool_]
 FLOOR = -6.0
 #: A hundred times the default: the order is the same, the fit three times as fast.
 _TOLERANCE = 1e-2
-#: Words whose vectors are kept from batch to batch; then they are made anew, so that memory stays flat.
-_TYPES_KEPT = 50_000
 
 
 class LinearReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -164,6 +163,11 @@ class UnitReader:
                 squares.append(np.zeros(matrix.shape[0]))
         return np.column_stack([*sums, *squares])
 
+    @property
+    def width(self) -> int:
+        """How many values a type adds."""
+        return 2 * len(self.intercept_) + 2
+
     def margins(self, units: Units, vectors: Floats) -> Floats:
         """Return margins of shape (units, labels), given the vectors of the reading's types."""
         labels = len(self.intercept_)
@@ -184,36 +188,17 @@ class TypeTable:
     def __init__(self, vocabulary: Vocabulary, readers: Sequence[UnitReader]) -> None:
         self.vocabulary = vocabulary
         self.readers = tuple(readers)
-        self._forget()
+        self._vectors = PerType(self._work_out)
 
     def of(self, reading: Reading) -> list[Floats]:
         """Return one array of shape (types of the reading, values) for each reader."""
-        if len(self.index) > _TYPES_KEPT:
-            self._forget()
-        new = [each for each in reading.types if each not in self.index]
-        if new or not self.vectors:
-            known, spelt = self.vocabulary.known(new), self.vocabulary.spelling(new)
-            self._keep([reader.type_vectors(known, spelt) for reader in self.readers])
-            self.index.update(zip(new, range(len(self.index), len(self.index) + len(new)), strict=True))
-        rows = np.fromiter(map(self.index.__getitem__, reading.types), np.int64, len(reading.types))
-        return [vectors[rows] for vectors in self.vectors]
+        found = self._vectors.of(reading.types)
+        edges = np.cumsum([reader.width for reader in self.readers])[:-1]
+        return np.split(found, edges, axis=1)
 
-    def _forget(self) -> None:
-        self.index: dict[str, int] = {}
-        self.vectors: list[Floats] = []
-
-    def _keep(self, found: Sequence[Floats]) -> None:
-        """Add rows below those that are filled; the arrays grow by half when they are full."""
-        filled = len(self.index)
-        if not self.vectors:
-            self.vectors = [np.zeros((0, rows.shape[1])) for rows in found]
-        for number, rows in enumerate(found):
-            wanted = filled + len(rows)
-            if wanted > len(self.vectors[number]):
-                grown = np.zeros((max(wanted, filled * 3 // 2), rows.shape[1]))
-                grown[:filled] = self.vectors[number][:filled]
-                self.vectors[number] = grown
-            self.vectors[number][filled:wanted] = rows
+    def _work_out(self, names: Sequence[str]) -> Floats:
+        known, spelt = self.vocabulary.known(names), self.vocabulary.spelling(names)
+        return np.column_stack([reader.type_vectors(known, spelt) for reader in self.readers])
 
 
 def _squares(matrix: sp.csr_matrix) -> Floats:

@@ -94,6 +94,7 @@ def read_extract(
     as_of: datetime | None = None,
     progress: Progress | None = None,
     hashed: bool = True,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Extract:
     """Return the records and crimes of one night, and every row that is neither with its reason.
 
@@ -112,6 +113,8 @@ def read_extract(
         Called with a table's name and the number of its rows read so far.
     hashed : bool
         Whether the extract is to be told from others by its ``digest``, which is empty otherwise.
+    meanwhile : callable, optional
+        Called once, while a child process tries whether Parquet files can be read.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def read_extract(
     rejects: list[RejectedRow] = []
     counts = dict.fromkeys(TABLES, TableCount(0, 0, 0))
     unused: dict[str, tuple[str, ...]] = {}
-    check_parquet(source for source in sources.values() if isinstance(source, Path))
+    check_parquet((source for source in sources.values() if isinstance(source, Path)), meanwhile)
     for table in (name for name in TABLES if name in sources):
         raw = sources[table]
         if isinstance(raw, Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,8 +36,15 @@ for each in sys.argv[1:]:
 _UNITS = {"ms": timedelta(milliseconds=1), "us": timedelta(microseconds=1), "ns": None}
 
 
-def check_parquet(paths: Iterable[Path]) -> None:
+def check_parquet(paths: Iterable[Path], meanwhile: Callable[[], object] | None = None) -> None:
     """Make sure that the Parquet files among some can be read without harm to this process.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files of any format.
+    meanwhile : callable, optional
+        Called once, while the child process reads, or at once if there is nothing for it to read.
 
     Raises
     ------
@@ -47,20 +54,20 @@ def check_parquet(paths: Iterable[Path]) -> None:
     files = [path for path in paths if path.suffix.casefold() == ".parquet"]
     for path in files:
         check_readable(path, harmless(path.name))
+    meanwhile = meanwhile or (lambda: None)
     if not files:
+        meanwhile()
         return
     # A damaged file can end the process that reads it, past any exception: a child reads them first.
-    tried = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _TRIAL_READING, *(str(path.absolute()) for path in files)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+    words = [sys.executable, "-c", _TRIAL_READING, *(str(path.absolute()) for path in files)]
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(words, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing) as tried:  # noqa: S603
+        meanwhile()
+        read, _ = tried.communicate()
     if tried.returncode != 0:
         raise ExtractError(
             "the Parquet file is damaged: truncated, corrupt or of another format",
-            where=harmless(files[min(len(tried.stdout), len(files) - 1)].name),
+            where=harmless(files[min(len(read), len(files) - 1)].name),
             mend="export it again",
         )
 

@@ -1,0 +1,177 @@
+"""The runs of characters between blanks of many texts at once, each known by a number once it was met."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+#: Line breaks are read as one of them, all other blanks as the plain one; ``normal_form`` would read digits
+#: as 0 and capitals as small letters too, but done at once fewer runs differ.
+_PLAIN_BLANKS = {
+    number: "\n" if chr(number) in "\r\n\x85\u2028\u2029" else " "
+    for number in range(0x3001)
+    if chr(number).isspace()
+}
+# Of the bytes of UTF-8 only those below 128 are changed, each to one like it.
+_PLAIN_BYTES = bytes(
+    ord(_PLAIN_BLANKS.get(number, "0" if chr(number).isdigit() else chr(number).lower()))
+    if number < 128
+    else number
+    for number in range(256)
+)
+_ODD_BLANK = re.compile(r"[^\S \n]")
+_BLANK, _LINE = b" \n"
+#: A run of more bytes is hashed by itself.
+_LONG_BYTES = 256
+_FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
+# Odd numbers of 64 bits without pattern, from xxHash (https://github.com/Cyan4973/xxHash).
+_P1, _P2 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F)
+_LEAST_SLOTS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of some texts in order; a line break is a run of its own.
+
+    All of shape (runs,): ``hashes`` tell runs apart, ``texts`` says which text a run stands in and ``starts``
+    at which of its characters; ``begins`` and ``ends`` are places in ``joined``, the texts in UTF-8 with
+    small letters, digits as 0 and two kinds of blanks.
+    """
+
+    joined: bytes
+    begins: Ints
+    ends: Ints
+    hashes: Hashes
+    texts: Ints
+    starts: Ints
+
+    def written(self, runs: Ints) -> list[str]:
+        """Return some of the runs as they are written, by their places."""
+        places = zip(self.begins[runs].tolist(), self.ends[runs].tolist(), strict=True)
+        return [self.joined[begin:end].decode(errors="surrogatepass") for begin, end in places]
+
+
+def split_runs(texts: Sequence[str]) -> Runs:
+    """Return the runs of texts.
+
+    >>> runs = split_runs(["HE  HIT", "a1"])
+    >>> runs.written(np.arange(3)), runs.starts.tolist(), runs.texts.tolist()
+    (['he', 'hit', 'a0'], [0, 4, 0], [0, 0, 1])
+    """
+    encoded = [_plain(text).encode(errors="surrogatepass") for text in texts]
+    sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    text_begins = np.cumsum(sizes + 1) - (sizes + 1)
+    joined = b" ".join(encoded).translate(_PLAIN_BYTES)
+    letters = np.frombuffer(joined, dtype=np.uint8)
+    breaks = letters == _LINE
+    within = (letters != _BLANK) & ~breaks
+    begins_one, ends_one = within.copy(), within.copy()
+    begins_one[1:] &= ~within[:-1]
+    ends_one[:-1] &= ~within[1:]
+    begins, ends = np.flatnonzero(begins_one | breaks), np.flatnonzero(ends_one | breaks) + 1
+    counts = np.diff(np.searchsorted(begins, np.append(text_begins, len(joined) + 1)))
+    owners = np.repeat(np.arange(len(texts)), counts)
+    starts = begins - text_begins[owners]
+    if not joined.isascii():
+        # A character counts once, however many bytes it has.
+        further = np.cumsum((letters & 0xC0) == 0x80)
+        starts -= further[begins] - further[begins - starts]
+    return Runs(joined, begins, ends, _hashed(joined, begins, ends), owners, starts)
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() or not _ODD_BLANK.search(text) else text.translate(_PLAIN_BLANKS)
+
+
+def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
+    """Return a hash of each run, never 0: exact for up to eight bytes, of all bytes for longer ones."""
+    lengths = ends - begins
+    padded = joined + bytes(8)
+    eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
+    hashes: Hashes = eights[begins] & _FIRST_BYTES[np.minimum(lengths, 8)]
+    hashes = _mixed(hashes + lengths.astype(np.uint64) * _P2)
+    longer, at = np.flatnonzero((lengths > 8) & (lengths <= _LONG_BYTES)), 8
+    while len(longer):
+        following = eights[begins[longer] + at] & _FIRST_BYTES[np.minimum(lengths[longer] - at, 8)]
+        hashes[longer] = _mixed(hashes[longer] * _P1 + following)
+        at += 8
+        longer = longer[lengths[longer] > at]
+    for run in np.flatnonzero(lengths > _LONG_BYTES).tolist():
+        digest = hashlib.blake2b(joined[begins[run] : ends[run]], digest_size=8).digest()
+        hashes[run] = int.from_bytes(digest, "little")
+    return np.maximum(hashes, np.uint64(1))
+
+
+def _mixed(hashes: Hashes) -> Hashes:
+    hashes ^= hashes >> np.uint64(32)
+    hashes *= _P1
+    hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def hashed(keys: Ints) -> Hashes:
+    """Return a hash of each key, different for different keys."""
+    return _mixed(keys.astype(np.uint64) + _P2)
+
+
+class HashTable:
+    """Numbers of hashes, counted up as they are added: a dictionary that is asked for many at a time.
+
+    Source: open addressing with linear probing, Knuth, The Art of Computer Programming 3, section 6.4.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._make(_LEAST_SLOTS)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def find(self, hashes: Hashes) -> Ints:
+        """Return the number of each hash, -1 for those never added."""
+        slots = (hashes & self._mask).astype(np.int64)
+        numbers = self._numbers[slots]
+        apart = np.flatnonzero((self._hashes[slots] != hashes) & (numbers >= 0))
+        slots = slots[apart]
+        while len(apart):
+            slots = (slots + 1) & int(self._mask)
+            found = self._numbers[slots]
+            numbers[apart] = found
+            further = (self._hashes[slots] != hashes[apart]) & (found >= 0)
+            apart, slots = apart[further], slots[further]
+        return numbers
+
+    def add(self, hashes: Hashes) -> None:
+        """Give the next numbers to hashes that were never added, each once."""
+        numbers = np.arange(self._count, self._count + len(hashes))
+        self._count += len(hashes)
+        if 2 * self._count > len(self._numbers):
+            held = np.flatnonzero(self._numbers >= 0)
+            hashes = np.concatenate([self._hashes[held], hashes])
+            numbers = np.concatenate([self._numbers[held], numbers])
+            self._make(2 ** int(np.ceil(np.log2(4 * self._count))))
+        self._place(hashes, numbers)
+
+    def _make(self, slots: int) -> None:
+        self._numbers = np.full(slots, -1, dtype=np.int64)
+        self._hashes = np.zeros(slots, dtype=np.uint64)
+        self._mask = np.uint64(slots - 1)
+
+    def _place(self, hashes: Hashes, numbers: Ints) -> None:
+        slots = (hashes & self._mask).astype(np.int64)
+        while len(hashes):
+            # Of several that want one free slot the first has it; all others go on to the next slot.
+            free = np.flatnonzero(self._numbers[slots] < 0)
+            taking = free[np.unique(slots[free], return_index=True)[1]]
+            self._numbers[slots[taking]] = numbers[taking]
+            self._hashes[slots[taking]] = hashes[taking]
+            left = np.ones(len(hashes), dtype=bool)
+            left[taking] = False
+            hashes, numbers, slots = hashes[left], numbers[left], (slots[left] + 1) & int(self._mask)
