@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -96,6 +98,31 @@ def test_types_stand_in_an_order_that_depends_on_nothing_else(monkeypatch: pytes
     for other in (again, anew):
         assert other.types == first.types
         assert np.array_equal(other.words, first.words)
+
+
+def test_threads_read_side_by_side_as_one_would_alone() -> None:
+    """Pages are made in threads, and what is known of words is shared by them."""
+
+    def word(number: int) -> str:
+        return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+    batches = [[f"HE HIT {word(n * k)}, {CANARY} {word(7 * n + k)}" for n in range(40)] for k in range(40)]
+    index = PhraseIndex(["he hit", "hit bca", "hit bee"])
+
+    def read(batch: Sequence[str]) -> tuple[list[str], list[list[int]]]:
+        tokens = tokenise(batch)
+        return spelt(tokens), index.find(tokens).tolist()
+
+    alone = [read(batch) for batch in batches]
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            for _ in range(5):
+                language_tokens._lexicon.cache_clear()
+                assert list(threads.map(read, batches)) == alone
+    finally:
+        sys.setswitchinterval(often)
 
 
 def test_numbers_and_capitals_make_no_difference() -> None:

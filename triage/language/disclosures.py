@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -113,13 +114,14 @@ def _uses() -> dict[str, list[tuple[str, int]]]:
 
 
 def _uses_as(kind: str, marked: str) -> _Uses:
-    chosen = [[use for use in uses if use[0] in (kind, marked)] for uses in _USES.values()]
-    counts = np.array([len(uses) for uses in chosen], dtype=np.int64)
+    chosen = [[use for use in uses if use[0] == kind or use[0] == marked] for uses in _USES.values()]
+    counts = np.fromiter(map(len, chosen), dtype=np.int64, count=len(chosen))
+    flat = list(chain.from_iterable(chosen))
     return _Uses(
         np.cumsum(counts) - counts,
         counts,
-        np.array([number for uses in chosen for _, number in uses], dtype=np.int64),
-        np.array([each == marked for uses in chosen for each, _ in uses], dtype=bool),
+        np.array([number for _, number in flat], dtype=np.int64),
+        np.array([each == marked for each, _ in flat], dtype=bool),
     )
 
 

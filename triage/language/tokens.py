@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triage.language.runs import HashTable, Runs, split_runs
-from triage.language.word_types import Book, Types
+from triage.language.word_types import SHARED, Book, Types
 from triage.language.words import ANSWERS, normal_form
 
 if TYPE_CHECKING:
@@ -73,9 +73,11 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     Numbers keep their shape only (``42/117`` becomes ``00 / 000``), so that references are not learnt by
     heart; a given name becomes one word.
     """
-    if _lexicon().is_full():
-        _lexicon.cache_clear()
-    return _lexicon().read(texts)
+    split = split_runs(texts)
+    with SHARED:
+        if _lexicon().is_full():
+            _lexicon.cache_clear()
+        return _lexicon().read(split)
 
 
 @cache
@@ -104,8 +106,7 @@ class _Lexicon:
     def is_full(self) -> bool:
         return len(self._runs) > _RUNS_MOST or len(self._tokenizer.vocab.strings) > _STRINGS_MOST
 
-    def read(self, texts: Sequence[str]) -> Tokens:
-        split = split_runs(texts)
+    def read(self, split: Runs) -> Tokens:
         runs = self._numbered(split)
         counts = self._counts[runs]
         # The place of each token among the tokens of all runs.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import RLock
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+#: Held by whoever adds to what threads share: words met, their numbers, and what was worked out of them.
+SHARED = RLock()
 
 
 class Book:
@@ -24,10 +27,11 @@ class Book:
 
     def number(self, name: str) -> int:
         """Return the number of a word that is no token, such as a form's answer; it is written down once."""
-        if name not in self._numbers:
-            self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return self._numbers[name]
+        with SHARED:
+            if name not in self._numbers:
+                self._numbers[name] = len(self.names)
+                self.names.append(name)
+            return self._numbers[name]
 
 
 class Types(Sequence[str]):
@@ -91,12 +95,13 @@ class PerType:
 
     def of(self, types: Types) -> npt.NDArray[Any]:
         """Return what was worked out of each type, shape (types, ...)."""
-        if self._book is not types.book:
-            self._book, self._done = types.book, 0
-        names = types.book.names[self._done :]
-        if names or not self._done:
-            self._keep(self._work_out(names))
-        return np.asarray(self._values[types.numbers])
+        with SHARED:
+            if self._book is not types.book:
+                self._book, self._done = types.book, 0
+            names = types.book.names[self._done :]
+            if names or not self._done:
+                self._keep(self._work_out(names))
+            return np.asarray(self._values[types.numbers])
 
     def _keep(self, found: npt.NDArray[Any]) -> None:
         """Add rows below those that are filled; the array grows by half when it is full."""

@@ -177,7 +177,7 @@ def register(
         },
     }
     buffer = BytesIO()
-    joblib.dump(model, buffer, compress=3)
+    joblib.dump(model, buffer)
     kept = {
         MODEL: buffer.getvalue(),
         SOURCES: sources_content(model_id, sources),
