@@ -1,11 +1,12 @@
 """What each recipe is worth on authors of the corpus that it never saw, in one table and one picture.
 
 usage: python benchmarks/evaluate_corpus.py [--corpus FILE ...] [--recipe NAME ...] [--authors A ...]
-           [--train-authors A ...] [--jobs N] [--plot FILE.svg]
+           [--train-authors A ...] [--together K] [--jobs N] [--plot FILE.svg]
 
-Every author's records are scored by a model that learnt from the others alone; contrast pairs have one author
-and so stay together. Files that are named replace the corpus that ships. All its texts are invented: no
-figure here is accuracy on police data. The picture needs matplotlib (the extra `plots`).
+Every author's records are scored by a model that learnt from the others alone, or, with K authors left out at
+a time, from all but those K; contrast pairs have one author and so stay together. Files that are named
+replace the corpus that ships. All its texts are invented: no figure here is accuracy on police data. The
+picture needs matplotlib (the extra `plots`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def judge(recipe: str, table: TrainingTable, settings: Settings, given: argparse
         settings=settings,
         authors=given.authors,
         train_authors=given.train_authors,
+        together=given.together,
         jobs=given.jobs,
     )
     print(f"{recipe}: {perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
@@ -66,6 +68,7 @@ def main() -> int:
     words.add_argument("--recipe", nargs="+", metavar="NAME", help="the default one and all baselines")
     words.add_argument("--authors", nargs="+", default=[], metavar="A", help="whose records are judged")
     words.add_argument("--train-authors", nargs="+", default=[], metavar="A", help="who may be learnt from")
+    words.add_argument("--together", type=int, default=1, metavar="K", help="authors left out at a time")
     words.add_argument("--jobs", type=int, default=2, metavar="N", help="processes")
     words.add_argument("--plot", type=Path, default=PICTURE, metavar="FILE", help="picture to write (SVG)")
     given = words.parse_args()

@@ -232,6 +232,10 @@ def test_an_author_is_scored_by_what_the_others_taught() -> None:
     assert learnt == [{"w3"}]
     assert {each.record_ref.split("-")[0] for each in part} == {"w2"}
     assert leave_one_author_out(build, SOME, settings=SETTINGS, jobs=2) == scores
+    learnt.clear()
+    two = leave_one_author_out(watched, SOME, settings=SETTINGS, together=2)
+    assert learnt == [{"w2"}, {"w1", "w3"}]
+    assert sorted(each.record_ref for each in two) == sorted(each.record_ref for each in scores)
 
 
 def test_what_is_recorded_is_a_crime_of_the_record() -> None:
@@ -247,6 +251,8 @@ def test_unknown_and_lonely_authors_are_refused() -> None:
         leave_one_author_out(build, SOME, settings=SETTINGS, authors=["w4"])
     with pytest.raises(UsageError, match="no other author"):
         leave_one_author_out(build, SOME, settings=SETTINGS, authors=["w1"], train_authors=["w1"])
+    with pytest.raises(UsageError, match="no other author"):
+        leave_one_author_out(build, SOME, settings=SETTINGS, together=3)
 
 
 def test_the_plain_recipe_reads_the_whole_text_and_takes_the_recorded_away() -> None:

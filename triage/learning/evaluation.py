@@ -147,6 +147,7 @@ def leave_one_author_out(
     settings: Settings,
     authors: Sequence[str] = (),
     train_authors: Sequence[str] = (),
+    together: int = 1,
     jobs: int = 1,
 ) -> tuple[RecordScore, ...]:
     """Return the scores of each author's records, by a model that learnt from the other authors alone.
@@ -163,8 +164,10 @@ def leave_one_author_out(
         Whose records are scored; by default everybody's.
     train_authors : sequence of str, optional
         Whose records may be learnt from; by default everybody's.
+    together : int
+        Authors left out at a time: with more of them fewer models are fitted, which learn from fewer authors.
     jobs : int
-        Processes, each with one author at a time.
+        Processes, each with one model at a time.
 
     Raises
     ------
@@ -178,14 +181,18 @@ def leave_one_author_out(
                 f"author {known_names(name, known)}", mend="name authors of the labelled records"
             )
     tasks = []
-    for author in authors or known:
-        teachers = {*(train_authors or known)} - {author}
+    judged = list(authors or known)
+    models = -(-len(judged) // together)
+    for left_out in (judged[number::models] for number in range(models)):
+        teachers = {*(train_authors or known)}.difference(left_out)
         if not teachers:
             raise UsageError(
-                "no other author is left to learn from", where=author, mend="give records by several authors"
+                "no other author is left to learn from",
+                where=", ".join(left_out),
+                mend="give records by several authors",
             )
         learnt = [each for each in examples if each.author in teachers]
-        tasks.append((learnt, [each for each in examples if each.author == author]))
+        tasks.append((learnt, [each for each in examples if each.author in left_out]))
     scored = Parallel(n_jobs=jobs)(delayed(_score_unseen)(build, *task, settings) for task in tasks)
     return tuple(score for part in scored for score in part)
 
