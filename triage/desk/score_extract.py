@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from importlib import import_module
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 
@@ -78,32 +79,44 @@ def score_extract(
     rejected = sum(count.rejected for count in read.counts.values())
     unknown = unknown_codes(crime.offence_code for crime in read.crimes)
     crimes = [crime for crime in read.crimes if moment is None or crime.recorded_at <= moment]
-    records = Records.of(read.records)
+    parts = dict(enumerate(_parts(Records.of(read.records))))
     del read
     loaded = model()
-    parts = [
-        part
-        for source in sorted(records.tables)
-        for part in Records({source: records.tables[source]}).parts(PART_RECORDS)
-    ]
     helpers.begin(
-        parts,
+        list(parts.values()),
         here=partial(_disclose, loaded.model),
         there=partial(
             _disclose_by_name, settings.registry_dir.absolute(), loaded.model_id, trusted_by(settings)
         ),
     )
-    groups = group(Keys.of(records), crimes, settings, borne_out=True)
-    firsts = [0, *accumulate(map(len, parts))]
+    groups = group(Keys.of(_joined(parts.values())), crimes, settings, borne_out=True)
+    firsts = [0, *accumulate(map(len, parts.values()))]
     frames: dict[int, pl.DataFrame] = {}
     for number, disclosed in helpers.results():
         leads = groups.leads[firsts[number] : firsts[number + 1]]
-        scores = _weighed(loaded.model, disclosed, parts[number], leads, groups, settings)
+        # Its texts go as soon as it is scored.
+        scores = _weighed(loaded.model, disclosed, parts.pop(number), leads, groups, settings)
         frames[number] = part_frame(scores)
-    # The texts go before the rows are sorted.
-    del records, parts
     ranked = ranked_frame([frames.pop(number) for number in sorted(frames)])
     return Scored(frame=ranked, rejected=rejected, unknown_codes=unknown, model_id=loaded.model_id)
+
+
+def _parts(records: Records) -> Iterator[Records]:
+    """Give the records in the order of their keys, each part with memory of its own, which goes with it."""
+    for source in sorted(records.tables):
+        for part in Records({source: records.tables.pop(source)}).parts(PART_RECORDS):
+            copied = BytesIO()
+            part.tables[source].write_ipc(copied)
+            yield Records({source: pl.read_ipc(copied.getvalue())})
+
+
+def _joined(parts: Iterable[Records]) -> Records:
+    """Return the records of parts, whose memory is not copied."""
+    frames: dict[str, list[pl.DataFrame]] = {}
+    for part in parts:
+        for source, frame in part.tables.items():
+            frames.setdefault(source, []).append(frame)
+    return Records({source: pl.concat(found, rechunk=False) for source, found in frames.items()})
 
 
 def _weighed(

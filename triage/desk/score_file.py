@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".csv", ".parquet")
 DECIMALS = 9
+_ROWS_WRITTEN_TOGETHER = 20_000
 _TIEBREAK = "tiebreak"
 COLUMNS = (
     "record_ref",
@@ -115,15 +116,24 @@ def _evidence_of(marks: Marks, records: int) -> list[str]:
     return [f"[{','.join(each)}]" for each in places]
 
 
-def ranked_frame(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of all parts as `score_frame` does, sorted by rank."""
+def ranked_frame(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all parts as `score_frame` does, sorted by rank; the list is emptied.
+
+    Column by column, so that no second table of all rows is held.
+    """
     import polars as pl
 
     if not parts:
         return score_frame(())
-    order = ["score_01", _TIEBREAK, "source", "record_ref"]
-    frame = pl.concat(parts).sort(order, descending=[True, False, False, False])
-    return frame.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("rank")).select(COLUMNS)
+    frame = pl.concat(parts)
+    parts.clear()
+    order = frame.select(
+        pl.arg_sort_by("score_01", _TIEBREAK, "source", "record_ref", descending=[True, False, False, False])
+    ).to_series()
+    ranks = pl.Series("rank", range(1, frame.height + 1), dtype=pl.Int64)
+    return pl.DataFrame(
+        [ranks if name == "rank" else frame.drop_in_place(name).gather(order) for name in COLUMNS]
+    )
 
 
 def write_scores(scores: Sequence[RecordScore], path: Path) -> None:
@@ -150,4 +160,6 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
         if path.suffix.lower() == ".csv":
             frame.write_csv(temporary)
         else:
-            frame.write_parquet(temporary, compression="zstd", statistics=False)
+            frame.write_parquet(
+                temporary, compression="zstd", statistics=False, row_group_size=_ROWS_WRITTEN_TOGETHER
+            )
