@@ -65,6 +65,7 @@ def build(table: TrainingTable) -> LinearModel:
         classifier.held_out_p_any_,
         classifier.held_out_p_open_,
         recorded,
+        _flags([example.disclosed for example in examples]),
         missed,
         weights,
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from models.linear import labels_of
 from tests.conftest import CANARY
@@ -19,9 +20,9 @@ from training_data.examples import Example
 from triage.language.disclosures import PHRASES, STANDING, STATUSES, find
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
-from triage.ranking import classifier
+from triage.ranking import classifier, layers
 from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
-from triage.ranking.layers import BlendedLayer, UnrecordedLayer, logit, noisy_or
+from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer, logit, noisy_or
 from triage.ranking.readers import FLOOR, Floats
 from triage.ranking.signals import gather
 from triage.reading.records import Record
@@ -240,7 +241,7 @@ def test_what_is_recorded_lowers_the_chance_of_an_unrecorded_crime() -> None:
     recorded = chance.random(p.shape) < 0.1
     missed = np.where(recorded, 0, p).max(axis=1) > 0.7
     p_any = noisy_or(p)
-    layer = UnrecordedLayer().fit(p, p_any, p_any, recorded, missed)
+    layer = UnrecordedLayer().fit(p, p_any, p_any, recorded, p > 0.7, missed)
     none, strongest = np.zeros_like(recorded), np.zeros_like(recorded)
     strongest[np.arange(len(p)), p.argmax(axis=1)] = True
     open_, closed = (layer.predict(p, p_any, p_any, each) for each in (none, strongest))
@@ -249,6 +250,45 @@ def test_what_is_recorded_lowers_the_chance_of_an_unrecorded_crime() -> None:
     assert sure.any()
     assert (closed[sure] < open_[sure]).all()
     assert np.corrcoef(layer.predict(p, p_any, p_any, recorded), missed)[0, 1] > 0.7
+
+
+def test_a_family_counts_less_beside_one_that_it_is_mistaken_for() -> None:
+    """Recorded is always the first family; the second is then read into the text and never disclosed."""
+    chance = np.random.default_rng(0)
+    p = chance.random((900, len(FAMILIES))) ** 3
+    recorded = np.zeros(p.shape, dtype=bool)
+    recorded[:600, 0] = True
+    p[:600, 1] = 0.8
+    disclosed = chance.random(p.shape) < p
+    disclosed[:600, 1] = False
+    layer = BesideLayer().fit(p, recorded, disclosed)
+    found = layer.predict(p, recorded)
+    assert found[:600, 1].max() < 0.1
+    assert (found[600:] == p[600:]).all()
+    assert (found[:600, 0] == p[:600, 0]).all()
+    for family in range(2, len(FAMILIES)):
+        assert found[:600, family].mean() == pytest.approx(disclosed[:600, family].mean(), abs=0.05)
+    one_by_one = np.vstack([layer.predict(p[at : at + 1], recorded[at : at + 1]) for at in range(0, 900, 90)])
+    assert one_by_one == pytest.approx(found[::90], abs=1e-12)
+
+
+def test_with_nothing_recorded_or_nothing_to_learn_probabilities_stay() -> None:
+    p = np.random.default_rng(0).random((40, len(FAMILIES)))
+    none, some = np.zeros(p.shape, dtype=bool), np.zeros(p.shape, dtype=bool)
+    some[:, 3] = True
+    for recorded, disclosed in ((none, p > 0.5), (some, none), (some, ~none)):
+        layer = BesideLayer().fit(p, recorded, disclosed)
+        assert (layer.predict(p, some) == p).all()
+
+
+def test_a_layer_of_before_reads_as_it_did() -> None:
+    chance = np.random.default_rng(0)
+    p, recorded = chance.random((300, len(FAMILIES))), chance.random((300, len(FAMILIES))) < 0.1
+    missed = np.where(recorded, 0, p).max(axis=1) > 0.9
+    layer = UnrecordedLayer().fit(p, noisy_or(p), noisy_or(p), recorded, p > 0.7, missed)
+    before = UnrecordedLayer()
+    before.layer_ = clone(layer.layer_).fit(layers._inputs(p, noisy_or(p), noisy_or(p), recorded), missed)
+    assert np.corrcoef(before.predict(p, noisy_or(p), noisy_or(p), recorded), missed)[0, 1] > 0.5
 
 
 @STEADY
