@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from training_data.build import TrainingTable
 from training_data.examples import Example
+from triage.language.coverage import covered_families
 from triage.language.disclosures import PHRASES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
@@ -57,7 +58,10 @@ def build(table: TrainingTable) -> LinearModel:
     examples = table.examples
     reading = read_texts([example.record for example in examples], PHRASES)
     classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples))
-    recorded = _flags([example.recorded for example in examples])
+    # As scoring takes it: a crime recorded accounts for others too.
+    recorded = _flags(
+        [covered_families(set(each.recorded), each.record.opened_at.date()) for each in examples]
+    )
     missed = np.array([example.missed for example in examples])
     weights = np.array([example.weight for example in examples])
     layer = UnrecordedLayer().fit(
@@ -99,7 +103,7 @@ def labels_of(reading: Reading, examples: Sequence[Example]) -> Labels:
     )
 
 
-def _flags(names: Sequence[Sequence[str]]) -> npt.NDArray[np.bool_]:
+def _flags(names: Sequence[Collection[str]]) -> npt.NDArray[np.bool_]:
     return np.array([[family in each for family in FAMILIES] for each in names], dtype=bool)
 
 

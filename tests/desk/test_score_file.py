@@ -6,15 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.desk.score_file import score_frame, write_scores
+from triage.desk.score_file import part_frame, ranked_frame, score_frame, write_scores
 from triage.errors import UsageError
 from triage.language.offences import FAMILIES
-from triage.ranking.scoring import LOWERS, Evidence, RecordScore, tiebreak
+from triage.ranking.scoring import LOWERS, Evidence, Mark, Marks, RecordScore, Scores, tiebreak
 
 #: The same examples every time, however busy the machine is.
 STEADY = settings(deadline=None, derandomize=True)
@@ -39,6 +40,30 @@ def a_score(reference: str, score_01: float, source: str = "incidents") -> Recor
 
 
 SCORES = tuple(a_score(f"=R{number}", number % 4 / 4) for number in range(20))
+
+
+def some_scores(numbers: range) -> Scores:
+    """Scores of records, every fourth of which is equal."""
+    count = len(numbers)
+    return Scores(
+        keys=[("referrals" if number % 3 else "incidents", f"R{number}") for number in numbers],
+        score_01=np.array([number % 4 / 4 for number in numbers]),
+        p_family=np.tile(np.array(numbers)[:, None] / 100, (1, len(FAMILIES))),
+        p_any=np.zeros(count),
+        p_open=np.zeros(count),
+        families=np.tile([2, 1, -1, -1], (count, 1)),
+        shown=Marks.of([[Mark(2, 1.0, number, number + 3)] for number in numbers]),
+        against=Marks.of([()] * count),
+    )
+
+
+def test_parts_are_ranked_as_all_records_at_once() -> None:
+    whole = some_scores(range(50))
+    parts = [part_frame(some_scores(range(at, min(at + 15, 50)))) for at in range(0, 50, 15)]
+    ranked = ranked_frame(parts)
+    assert parts == []
+    assert ranked.equals(score_frame(whole.by_record()))
+    assert ranked_frame([]).equals(score_frame(()))
 
 
 def test_columns_are_those_of_the_contract() -> None:

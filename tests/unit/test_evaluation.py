@@ -253,6 +253,9 @@ def test_unknown_and_lonely_authors_are_refused() -> None:
         leave_one_author_out(build, SOME, settings=SETTINGS, authors=["w1"], train_authors=["w1"])
     with pytest.raises(UsageError, match="no other author"):
         leave_one_author_out(build, SOME, settings=SETTINGS, together=3)
+    for none in (0, -1):
+        with pytest.raises(UsageError, match="cannot be left out"):
+            leave_one_author_out(build, SOME, settings=SETTINGS, together=none)
 
 
 def test_the_plain_recipe_reads_the_whole_text_and_takes_the_recorded_away() -> None:

@@ -47,7 +47,19 @@ def test_two_runs_have_one_hash_only_if_they_are_the_same(length: int) -> None:
     hashes = split_runs([f" {text}  " for text in texts]).hashes
     assert len(set(hashes.tolist())) == len(texts) - 1
     assert hashes[-1] == hashes[0]
-    assert hashes.min() > 0
+
+
+def test_short_runs_of_different_length_are_never_taken_for_one() -> None:
+    runs = ["x" * length for length in range(1, 9)] + [
+        "xe:db,'",
+        ")ze<%~t=",
+        "é",
+        "ééé",
+        "éééé",
+        "\0",
+        "\0\0",
+    ]
+    assert len(set(split_runs([" ".join(runs)]).hashes.tolist())) == len(runs)
 
 
 @settings(STEADY, max_examples=200)

@@ -101,7 +101,7 @@ def test_types_stand_in_an_order_that_depends_on_nothing_else(monkeypatch: pytes
 
 
 def test_threads_read_side_by_side_as_one_would_alone() -> None:
-    """Pages are made in threads, and what is known of words is shared by them."""
+    """What is known of words is shared by all threads of a process."""
 
     def word(number: int) -> str:
         return "".join(chr(ord("a") + int(digit)) for digit in str(number))

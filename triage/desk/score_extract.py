@@ -102,9 +102,13 @@ def score_extract(
 
 
 def _parts(records: Records) -> Iterator[Records]:
-    """Give the records in the order of their keys, each part with memory of its own, which goes with it."""
-    for source in sorted(records.tables):
-        for part in Records({source: records.tables.pop(source)}).parts(PART_RECORDS):
+    """Give the records in the order of their keys, each part with memory of its own, which goes with it.
+
+    The tables are taken out of the records one by one, so that no more than one is held twice.
+    """
+    tables = records.tables
+    for source in sorted(tables):
+        for part in Records({source: tables.pop(source)}).parts(PART_RECORDS):
             copied = BytesIO()
             part.tables[source].write_ipc(copied)
             yield Records({source: pl.read_ipc(copied.getvalue())})

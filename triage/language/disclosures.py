@@ -146,7 +146,7 @@ _WITHIN = np.array([int(entry.get("within", 0)) for entry in _DISCLOSURES])
 # The words that a pair needs or rules out, numbered from 1; 0 stands for every other word.
 _LISTED = (word for entry in _DISCLOSURES for key in ("near", "but_not") for word in entry.get(key, ()))
 _WORDS = {word: number for number, word in enumerate(dict.fromkeys(_LISTED), start=1)}
-_LISTED_WORDS = PerType(lambda names: np.array([_WORDS.get(each, 0) for each in names], dtype=np.int64))
+_LISTED_NUMBERS = PerType(lambda names: np.array([_WORDS.get(each, 0) for each in names], dtype=np.int64))
 _NEAR, _BUT_NOT = _wanted_words("near"), _wanted_words("but_not")
 
 _STATUS_OF = np.array([STATUSES.index(entry["status"]) for entry in _CONTEXT["trigger"]])
@@ -213,7 +213,7 @@ def _found(reading: Reading, uses: _Uses) -> _Spans:
 
 def _acts(reading: Reading, spans: _Spans) -> _Spans:
     """Return the patterns that clauses state, each once a clause, a pair as far as its words."""
-    listed = _LISTED_WORDS.of(reading.types)[reading.words]
+    listed = _LISTED_NUMBERS.of(reading.types)[reading.words]
     nearest = _nearest(reading, listed, spans)
     stated = np.flatnonzero(nearest >= 0)
     stated = stated[~_ruled_out(reading, listed, spans.only(stated))]

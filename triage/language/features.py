@@ -84,8 +84,9 @@ class Vocabulary:
     def units(self, reading: Reading) -> ByUnit:
         """Return the features of the reading's records and clauses; pairs never cross clauses."""
         if not hasattr(self, "_index"):
-            self._index = (PerType(self._known), HashTable())
-            self._index[1].add(hashed(self.pairs_))
+            table = HashTable()
+            table.add(hashed(self.pairs_))
+            self._index = (PerType(self._known), table)
         known, pairs = self._index
         keys, clauses = self._pair_keys(reading, known.of(reading.types))
         place = pairs.find(hashed(keys))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ _LONG_BYTES = 256
 _FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
 # Odd numbers of 64 bits without pattern, from xxHash (https://github.com/Cyan4973/xxHash).
 _P1, _P2 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F)
+#: Of this process alone, so that nobody can write two long runs that are taken for one.
+_KEY = np.uint64(secrets.randbits(64))
 _LEAST_SLOTS = 1 << 16
 
 
@@ -91,12 +94,14 @@ def _plain(text: str) -> str:
 
 
 def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
-    """Return a hash of each run, never 0: exact for up to eight bytes, of all bytes for longer ones."""
+    """Return a hash of each run: different for any two of up to eight bytes, of all bytes for longer ones."""
     lengths = ends - begins
     padded = joined + bytes(8)
     eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
     hashes: Hashes = eights[begins] & _FIRST_BYTES[np.minimum(lengths, 8)]
-    hashes = _mixed(hashes + lengths.astype(np.uint64) * _P2)
+    # The last of eight bytes tells how many a shorter run has: none of these stands in UTF-8.
+    hashes |= np.where(lengths < 8, (lengths + 0xF8).astype(np.uint64) << np.uint64(56), np.uint64(0))
+    hashes = _mixed(hashes ^ _KEY)
     longer, at = np.flatnonzero((lengths > 8) & (lengths <= _LONG_BYTES)), 8
     while len(longer):
         following = eights[begins[longer] + at] & _FIRST_BYTES[np.minimum(lengths[longer] - at, 8)]
@@ -104,9 +109,9 @@ def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
         at += 8
         longer = longer[lengths[longer] > at]
     for run in np.flatnonzero(lengths > _LONG_BYTES).tolist():
-        digest = hashlib.blake2b(joined[begins[run] : ends[run]], digest_size=8).digest()
+        digest = hashlib.blake2b(joined[begins[run] : ends[run]], digest_size=8, key=_KEY.tobytes()).digest()
         hashes[run] = int.from_bytes(digest, "little")
-    return np.maximum(hashes, np.uint64(1))
+    return hashes
 
 
 def _mixed(hashes: Hashes) -> Hashes:

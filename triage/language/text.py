@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from triage.language.forms import question_numbered
 from triage.language.phrases import index_of
-from triage.language.tokens import COMMA, LINE, NO, STOP, WORD, Ints, Tokens, tokenise
+from triage.language.tokens import COMMA, LINE, NO, NO_ANSWER, STOP, WORD, Ints, Tokens, tokenise
 from triage.language.word_types import Types
 from triage.reading.records import Record
 
@@ -122,7 +122,7 @@ def _cut_long(opens: Bools, kinds: Ints) -> None:
     words = np.concatenate([[0], np.cumsum(kinds == WORD)])
     long = words[ends] - words[begins] > _LONGEST_WORDS + _SPARE_WORDS
     begins, ends = begins[long], ends[long]
-    commas, before_words = np.flatnonzero(kinds == COMMA), np.flatnonzero(kinds[1:] == WORD)
+    commas, before_words = _ended(kinds == COMMA), _ended(kinds[1:] == WORD)
     # Of every long clause at once the next cut: where it has so many words, and then at the first such place.
     while len(begins):
         cuts = np.minimum(
@@ -134,9 +134,14 @@ def _cut_long(opens: Bools, kinds: Ints) -> None:
         opens[begins] = True
 
 
+def _ended(there: Bools) -> Ints:
+    """Return the places where something stands, and at last one that is none."""
+    return np.append(np.flatnonzero(there), np.iinfo(np.int64).max - 1)
+
+
 def _next(places: Ints, start: Ints) -> Ints:
-    """Return the first of some places at or after each start; past all of them, one that is none."""
-    return np.append(places, np.iinfo(np.int64).max - 1)[np.searchsorted(places, start)]
+    """Return the first of some places, as `_ended` gives them, at or after each start."""
+    return places[np.searchsorted(places, start)]
 
 
 def _answered_no(tokens: Tokens, clauses: Ints, kinds: Ints, attached: Bools) -> Bools:
@@ -151,7 +156,7 @@ def _answered_no(tokens: Tokens, clauses: Ints, kinds: Ints, attached: Bools) ->
     before = np.append(-1, marks)[np.searchsorted(marks, asked)]
     begins = np.maximum(before + 1, np.searchsorted(clauses, clauses[asked]))
     numbered = np.flatnonzero(tokens.traits.numbered[tokens.words])
-    given = _next(np.flatnonzero(answers), numbered + 1)
+    given = _next(_ended(answers != NO_ANSWER), numbered + 1)
     inside = given < np.searchsorted(clauses, clauses[numbered] + 1)
     numbered, given = numbered[inside], given[inside]
     no = answers[given] == NO

@@ -25,9 +25,9 @@ STOP, LINE, COMMA, MARK, WORD = range(5)
 #: What a word in a text says when it answers a question.
 NO_ANSWER, YES, NO = range(3)
 _ANSWER_OF = {word: YES if answer == "y" else NO for word, answer in ANSWERS.items()}
-#: Runs remembered; with more than these before a batch, or more strings than the other number known to
-#: spaCy, all is forgotten, so that memory stays flat over any number of records.
-_RUNS_MOST, _STRINGS_MOST = 100_000, 400_000
+#: Runs and words remembered; with more than these before a batch, or more strings than the last number known
+#: to spaCy, all is forgotten, so that memory stays flat over any number of records.
+_RUNS_MOST, _NAMES_MOST, _STRINGS_MOST = 100_000, 80_000, 400_000
 #: A run this long is no prose; spaCy's tokenizer takes the square of its length, so it is cut up by pattern.
 _LONG_RUN = re.compile(r"\S{60,}")
 _PIECE = re.compile(r"[^\W_]{1,60}|([\W_])\1{0,59}")
@@ -104,7 +104,8 @@ class _Lexicon:
         self._numbered(split_runs(["\n"]))
 
     def is_full(self) -> bool:
-        return len(self._runs) > _RUNS_MOST or len(self._tokenizer.vocab.strings) > _STRINGS_MOST
+        strings = len(self._tokenizer.vocab.strings)
+        return len(self._runs) > _RUNS_MOST or len(self._book.names) > _NAMES_MOST or strings > _STRINGS_MOST
 
     def read(self, split: Runs) -> Tokens:
         runs = self._numbered(split)

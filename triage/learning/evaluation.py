@@ -172,7 +172,7 @@ def leave_one_author_out(
     Raises
     ------
     UsageError
-        If an author is unknown, or nobody is left to learn from.
+        If an author is unknown, nobody is left to learn from, or fewer than one is to be left out.
     """
     known = sorted({each.author for each in examples})
     for name in (*authors, *train_authors):
@@ -180,6 +180,10 @@ def leave_one_author_out(
             raise UsageError(
                 f"author {known_names(name, known)}", mend="name authors of the labelled records"
             )
+    if together < 1:
+        raise UsageError(
+            f"{together} authors cannot be left out at a time", where="together", mend="leave out 1 or more"
+        )
     tasks = []
     judged = list(authors or known)
     models = -(-len(judged) // together)

@@ -79,8 +79,8 @@ def _threads() -> ThreadpoolController:
 class BesideLayer(BaseEstimator):  # type: ignore[misc]
     """The probability of each family beside the families recorded, which it may be mistaken for.
 
-    An injury that is recorded makes an assault without injury look disclosed, and a robbery a theft; damage
-    beside a burglary may well be a second crime. So each family has a weight for every recorded one.
+    An injury that is recorded makes an assault without injury look disclosed; damage beside a burglary may
+    well be a second crime. So each family has a weight for every one that is recorded or accounted for.
 
     Source: errors of one label learnt from the others, classifier chains, Read and others 2011.
     """
@@ -144,7 +144,11 @@ class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
         y: Bools,
         sample_weight: Floats | None = None,
     ) -> Self:
-        """Fit on probabilities of records that their model had not seen; ``y`` of shape (records,)."""
+        """Fit on probabilities of records that their model had not seen; ``y`` of shape (records,).
+
+        The layer of families beside recorded ones is fitted on the same records as what weighs its results;
+        it has few weights, and authors left out whole rank as well as in ``docs/ranker.md``.
+        """
         self.beside_ = BesideLayer().fit(p_family, recorded, disclosed, sample_weight)
         self.layer_ = _logistic().fit(
             self._inputs(p_family, p_any, p_open, recorded),

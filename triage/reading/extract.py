@@ -114,7 +114,7 @@ def read_extract(
     hashed : bool
         Whether the extract is to be told from others by its ``digest``, which is empty otherwise.
     meanwhile : callable, optional
-        Called once, while a child process tries whether Parquet files can be read.
+        Called once, while a child process tries whether Parquet files can be read; at once without any.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def check_parquet(paths: Iterable[Path], meanwhile: Callable[[], object] | None 
     paths : iterable of Path
         Files of any format.
     meanwhile : callable, optional
-        Called once, while the child process reads, or at once if there is nothing for it to read.
+        Called once, while the child process reads; at once where there is nothing for it to read.
 
     Raises
     ------
@@ -62,8 +62,12 @@ def check_parquet(paths: Iterable[Path], meanwhile: Callable[[], object] | None 
     words = [sys.executable, "-c", _TRIAL_READING, *(str(path.absolute()) for path in files)]
     nothing = subprocess.DEVNULL
     with subprocess.Popen(words, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing) as tried:  # noqa: S603
-        meanwhile()
-        read, _ = tried.communicate()
+        try:
+            meanwhile()
+            read, _ = tried.communicate()
+        except BaseException:
+            tried.kill()
+            raise
     if tried.returncode != 0:
         raise ExtractError(
             "the Parquet file is damaged: truncated, corrupt or of another format",
