@@ -130,13 +130,22 @@ def test_a_duplicate_is_verified_only_by_a_log(canary: str) -> None:
 
 
 def test_references_in_the_corpus_are_found() -> None:
-    """Of the 298 `recorded` records 239 write a reference, read by hand; clean ones hold hardly any."""
+    """Of the 298 `recorded` records of w1 to w9, 239 write a reference, read by hand; clean ones hardly any.
+
+    Nine clean records of later writers quote a reference on purpose that is no crime's of theirs.
+    """
     found = {"recorded": 0, "clean": 0}
+    quoting = set()
     for path in sorted(CORPUS.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             crimes = [claim for claim in find_claims(record["text"]) if claim.kind != "duplicate"]
-            if record["kind"] in found:
+            if crimes and record["kind"] == "clean" and int(path.stem[1:]) >= 30:
+                quoting.add(record["id"])
+            elif record["kind"] == "clean" or (record["kind"] == "recorded" and int(path.stem[1:]) <= 9):
                 found[record["kind"]] += bool(crimes)
     assert found["recorded"] >= 237
     assert found["clean"] <= 3
+    assert quoting == {
+        *("w34-072", "w34-089", "w39-058", "w41-043", "w41-085", "w41-127", "w42-059", "w42-088", "w42-125"),
+    }

@@ -18,7 +18,6 @@ import xlsxwriter
 
 from triage.errors import ExtractError, UserError
 from triage.reading import Extract, Mapping, read_extract
-from triage.reading.raw import PART_ROWS
 from triage.settings import Settings
 
 HEADER = "record_ref,opened_at,text\n"
@@ -227,25 +226,6 @@ def test_the_sheet_of_the_table_is_read(tmp_path: Path, canary: str) -> None:
     assert len(read(tmp_path, {"incidents": {"sheet": canary}}).records) == 1
     with pytest.raises(ExtractError, match="no sheet 'Logs'"):
         read(tmp_path, {"incidents": {"sheet": "Logs"}})
-
-
-def test_a_character_0_is_replaced_wherever_it_stands_in_a_parquet_file(tmp_path: Path, canary: str) -> None:
-    rows = PART_ROWS + 3
-    texts = [f"{canary} {number}" for number in range(rows)]
-    texts[-1] += "\0 left"
-    codes = pl.Series(["A\0B", *["CD"] * (rows - 1)], dtype=pl.Categorical)
-    extract = read(
-        tmp_path,
-        incidents_parquet=parquet(
-            record_ref=[f"I{number:05}" for number in range(rows)],
-            opened_at=["2026-03-01"] * rows,
-            opening_code=codes,
-            text=texts,
-        ),
-    )
-    assert extract.records[rows - 1].text == f"{canary} {rows - 1}\ufffd left"
-    assert extract.records[0].opening_code == "A\ufffdB"
-    assert extract.records[0].text == texts[0]
 
 
 def test_the_cells_of_parquet(tmp_path: Path, canary: str) -> None:
