@@ -42,6 +42,7 @@ WITHIN = {
         "accepted",
         "extract",
         "claims",
+        "hashing",
         "repeats",
         "grouping",
         "linking",

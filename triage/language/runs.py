@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
+from triage.reading.hashing import P1, P2, Hashes, Ints, eight_bytes, mixed
+
 #: Line breaks are read as one of them, all other blanks as the plain one; ``normal_form`` would read digits
 #: as 0 and capitals as small letters too, but done at once fewer runs differ.
 _PLAIN_BLANKS = {
@@ -31,9 +30,6 @@ _ODD_BLANK = re.compile(r"[^\S \n]")
 _BLANK, _LINE = b" \n"
 #: A run of more bytes is hashed by itself.
 _LONG_BYTES = 256
-_FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
-# Odd numbers of 64 bits without pattern, from xxHash (https://github.com/Cyan4973/xxHash).
-_P1, _P2 = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F)
 #: Of this process alone, so that nobody can write two long runs that are taken for one.
 _KEY = np.uint64(secrets.randbits(64))
 _LEAST_SLOTS = 1 << 16
@@ -97,15 +93,14 @@ def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
     """Return a hash of each run: different for any two of up to eight bytes, of all bytes for longer ones."""
     lengths = ends - begins
     padded = joined + bytes(8)
-    eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
-    hashes: Hashes = eights[begins] & _FIRST_BYTES[np.minimum(lengths, 8)]
+    hashes = eight_bytes(padded, begins, lengths)
     # The last of eight bytes tells how many a shorter run has: none of these stands in UTF-8.
     hashes |= np.where(lengths < 8, (lengths + 0xF8).astype(np.uint64) << np.uint64(56), np.uint64(0))
-    hashes = _mixed(hashes ^ _KEY)
+    hashes = mixed(hashes ^ _KEY)
     longer, at = np.flatnonzero((lengths > 8) & (lengths <= _LONG_BYTES)), 8
     while len(longer):
-        following = eights[begins[longer] + at] & _FIRST_BYTES[np.minimum(lengths[longer] - at, 8)]
-        hashes[longer] = _mixed(hashes[longer] * _P1 + following)
+        following = eight_bytes(padded, begins[longer] + at, lengths[longer] - at)
+        hashes[longer] = mixed(hashes[longer] * P1 + following)
         at += 8
         longer = longer[lengths[longer] > at]
     for run in np.flatnonzero(lengths > _LONG_BYTES).tolist():
@@ -114,16 +109,9 @@ def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
     return hashes
 
 
-def _mixed(hashes: Hashes) -> Hashes:
-    hashes ^= hashes >> np.uint64(32)
-    hashes *= _P1
-    hashes ^= hashes >> np.uint64(29)
-    return hashes
-
-
 def hashed(keys: Ints) -> Hashes:
     """Return a hash of each key, different for different keys."""
-    return _mixed(keys.astype(np.uint64) + _P2)
+    return mixed(keys.astype(np.uint64) + P2)
 
 
 class HashTable:

@@ -165,8 +165,7 @@ class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
         alone = _inputs(p_family, p_any, p_open, recorded)
         if not hasattr(self, "beside_"):
             return alone  # a model that was built before there was such a layer
-        left = np.sort(np.where(recorded, 0.0, self.beside_.predict(p_family, recorded)), axis=1)
-        weighed = np.column_stack([logit(noisy_or(left)), logit(left[:, -1]), logit(left[:, -2])])
+        weighed = np.column_stack(_left(self.beside_.predict(p_family, recorded), recorded))
         something = np.asarray(recorded.any(axis=1))
         return np.column_stack([alone, something[:, None] * weighed])
 
@@ -183,16 +182,16 @@ def _logistic() -> Pipeline:
 
 
 def _inputs(p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-    left = np.sort(np.where(recorded, 0.0, p_family), axis=1)
     something = recorded.any(axis=1).astype(float)
-    one_of, likeliest, disclosed, open_ = (
-        logit(noisy_or(left)),
-        logit(left[:, -1]),
-        logit(p_any),
-        logit(p_open),
-    )
-    weighed = np.column_stack([one_of, likeliest, disclosed, open_])
-    return np.column_stack([weighed, logit(left[:, -2]), something, something[:, None] * weighed])
+    one_of, likeliest, second = _left(p_family, recorded)
+    weighed = np.column_stack([one_of, likeliest, logit(p_any), logit(p_open)])
+    return np.column_stack([weighed, second, something, something[:, None] * weighed])
+
+
+def _left(p_family: Floats, recorded: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return the log-odds of any family that is not recorded, of the likeliest and of the second."""
+    left = np.sort(np.where(recorded, 0.0, p_family), axis=1)
+    return logit(noisy_or(left)), logit(left[:, -1]), logit(left[:, -2])
 
 
 def noisy_or(p: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from rensa import RMinHash
 
+from triage.reading.hashing import P1, P2, P3, Hashes, Ints, eight_bytes, mixed
 from triage.settings import Settings
 
 SHINGLE_WORDS = 3
@@ -22,18 +23,13 @@ _SEED = 20150401
 _ROWS = (4, 3, 2, 1)
 #: Texts whose shingles are held at a time.
 _AT_ONCE = 1_000
-Hashes = npt.NDArray[np.uint64]
 Halves = npt.NDArray[np.uint32]
-Ints = npt.NDArray[np.int64]
 # Letters only: time stamps and collar numbers differ between two calls about one thing. Bytes from 128 belong
 # to letters once all other characters beyond ASCII are blanks.
 _LETTERS = bytes(ord(chr(byte).lower()) if chr(byte).isalpha() else 32 for byte in range(128))
 _LETTERS += bytes(range(128, 256))
 _NO_LETTER = r"[^\w\x00-\x7f]|[[^\x00-\x7f]&&\d]"
 _BEYOND_ASCII = r"[^\x00-\x7f]"
-_FIRST_BYTES = np.array([256**length - 1 for length in range(9)], dtype=np.uint64)
-# Odd numbers of 64 bits without pattern, from xxHash (https://github.com/Cyan4973/xxHash).
-_P1, _P2, _P3 = (np.uint64(each) for each in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _HALF = np.uint64(32)
 
 
@@ -62,25 +58,17 @@ def hashed_shingles(texts: pl.Series) -> tuple[Hashes, Ints]:
     starts = np.concatenate([[0], np.cumsum(counts)])
     # Shingle number n of a text begins at its word number n.
     at = np.arange(starts[-1]) + np.repeat(first[:-1] - starts[:-1], counts)
-    shingles = _mixed(words[at] * _P1 + words[at + 1])
-    return _mixed(shingles * _P2 + words[at + 2]), starts
+    shingles = mixed(words[at] * P1 + words[at + 1])
+    return mixed(shingles * P2 + words[at + 2]), starts
 
 
 def _hashed(joined: bytes, begins: Ints, ends: Ints) -> Hashes:
     """Return a hash of each word: of its first and last eight bytes and its length."""
-    eights = np.ndarray((len(joined) - 7,), dtype="<u8", buffer=joined, strides=(1,))
     lengths = ends - begins
-    words: Hashes = (eights[begins] & _FIRST_BYTES[np.minimum(lengths, 8)]) + lengths.astype(np.uint64) * _P3
+    words: Hashes = eight_bytes(joined, begins, lengths) + lengths.astype(np.uint64) * P3
     long = np.flatnonzero(lengths > 8)
-    words[long] += _mixed(eights[ends[long] - 8] * _P2)
-    return _mixed(words * _P1)
-
-
-def _mixed(hashes: Hashes) -> Hashes:
-    hashes ^= hashes >> _HALF
-    hashes *= _P2
-    hashes ^= hashes >> np.uint64(29)
-    return hashes
+    words[long] += mixed(eight_bytes(joined, ends[long] - 8, lengths[long]) * P2)
+    return mixed(words * P1)
 
 
 def bands_for(similarity: float) -> tuple[int, int]:
@@ -189,9 +177,9 @@ def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> Halves:
         hashes, starts.astype(np.uint64), bands * rows, _SEED
     )
     slots = np.array(made.to_rows(), dtype=np.uint64).reshape(len(starts) - 1, bands, rows)
-    keys = np.broadcast_to(np.arange(bands, dtype=np.uint64) * _P3, slots.shape[:2]).copy()
+    keys = np.broadcast_to(np.arange(bands, dtype=np.uint64) * P3, slots.shape[:2]).copy()
     for row in range(rows):
-        keys = _mixed(keys * _P1 + slots[:, :, row])
+        keys = mixed(keys * P1 + slots[:, :, row])
     return (keys >> _HALF).astype(np.uint32)
 
 
