@@ -56,8 +56,8 @@ class LinearModel:
 def build(table: TrainingTable) -> LinearModel:
     """Fit the default model to labelled records."""
     examples = table.examples
-    reading = read_texts([example.record for example in examples], PHRASES)
-    classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples))
+    reading = read_texts([each.record for each in (*examples, *table.clauses)], PHRASES)
+    classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples, table.clauses))
     # As scoring takes it: a crime recorded accounts for others too.
     recorded = _flags(
         [covered_families(set(each.recorded), each.record.opened_at.date()) for each in examples]
@@ -76,8 +76,9 @@ def build(table: TrainingTable) -> LinearModel:
     return LinearModel(classifier, layer, float(np.average(missed, weights=weights)))
 
 
-def labels_of(reading: Reading, examples: Sequence[Example]) -> Labels:
-    """Return what the examples disclose, with their evidence laid over the clauses of their reading."""
+def labels_of(reading: Reading, whole: Sequence[Example], single: Sequence[Example] = ()) -> Labels:
+    """Return what whole records and then single clauses disclose, laid over the clauses of their reading."""
+    examples = (*whole, *single)
     clauses = np.zeros((len(reading.owners), len(FAMILIES)), dtype=bool)
     cancelling = np.zeros(len(reading.owners), dtype=bool)
     families = _flags([example.disclosed for example in examples])
@@ -100,6 +101,7 @@ def labels_of(reading: Reading, examples: Sequence[Example]) -> Labels:
         missed=np.array([example.missed for example in examples]),
         groups=np.array([example.author for example in examples]),
         weights=np.array([example.weight for example in examples]),
+        whole=np.arange(len(examples)) < len(whole),
     )
 
 

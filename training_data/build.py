@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training_data.clauses import clause_files, clauses_in
 from training_data.decisions import decision_examples
 from training_data.examples import Example
 from training_data.groups import Kin, grouped
@@ -43,14 +44,16 @@ _PAIR_LETTER = re.compile(r"(?<=[0-9])[ab]$")
 class TrainingTable:
     """Labelled records, and the SHA-256 of what they were read from.
 
-    ``counts`` says how many records came from where and what became of the decisions; ``weights`` how the
-    decisions were weighed, None without any.
+    ``clauses`` are single ones, labelled like records, that teach the reader of clauses alone. ``counts``
+    says how many records came from where and what became of the decisions; ``weights`` how the decisions were
+    weighed, None without any.
     """
 
     examples: tuple[Example, ...]
     digest: str
     counts: Mapping[str, int] = field(default_factory=dict)
     weights: WeightReport | None = None
+    clauses: tuple[Example, ...] = ()
 
 
 def corpus_files() -> tuple[Path, ...]:
@@ -59,7 +62,7 @@ def corpus_files() -> tuple[Path, ...]:
 
 
 def corpus_table(paths: Sequence[Path] = ()) -> TrainingTable:
-    """Return the training table of labelled files, by default of the corpus that ships.
+    """Return the training table of labelled files, by default of the corpus that ships with its clauses.
 
     Raises
     ------
@@ -87,7 +90,12 @@ def corpus_table(paths: Sequence[Path] = ()) -> TrainingTable:
             "no labelled records found", where=str(CORPUS_DIR), mend="name a corpus file that holds records"
         )
     examples.sort(key=lambda each: each.record.record_ref)
-    return TrainingTable(tuple(examples), digest.hexdigest())
+    clauses: list[Example] = []
+    for path in () if paths else clause_files():
+        content = path.read_bytes()
+        digest.update(content)
+        clauses += clauses_in(content, path.name)
+    return TrainingTable(tuple(examples), digest.hexdigest(), clauses=tuple(clauses))
 
 
 def training_table(
@@ -125,10 +133,10 @@ def training_table(
     Returns
     -------
     TrainingTable
-        ``counts``: ``corpus``, ``history`` and ``decided`` records; ``history_later`` and ``history_decided``
-        (past records left out since they were opened later, or auditors decided them); ``groups``; and
-        ``decisions``, in all and by what became of them (``decisions_used``; see
-        :func:`training_data.decisions.decision_examples`).
+        ``counts``: ``corpus``, ``history`` and ``decided`` records, and single ``clauses``;
+        ``history_later`` and ``history_decided`` (past records left out since they were opened later, or
+        auditors decided them); ``groups``; and ``decisions``, in all and by what became of them
+        (``decisions_used``; see :func:`training_data.decisions.decision_examples`).
 
     Raises
     ------
@@ -142,7 +150,7 @@ def training_table(
         raise ValueError("a decision is later than the moment of the table")
     table = TrainingTable((), "") if corpus is None else corpus_table(corpus)
     names: list[Collection[str]] = [_corpus_names(each) for each in table.examples]
-    counts, report = {"corpus": len(table.examples)}, None
+    counts, report = {"corpus": len(table.examples), "clauses": len(table.clauses)}, None
     if history:
         past = [_known_at(matter, as_of) for matter in history]
         read = frozenset(part for each in decided for part in each.parts)
@@ -158,7 +166,7 @@ def training_table(
         found = decision_examples(decided, weights.learning.tolist())
         names += [Kin.of_decided(decided[place]).names for place in found.places]
         digest = hashlib.sha256("\n".join([table.digest, *map(_digest, decided)]).encode())
-        table = TrainingTable((*table.examples, *found.examples), digest.hexdigest())
+        table = replace(table, examples=(*table.examples, *found.examples), digest=digest.hexdigest())
         counts["decided"], report = len(found.examples), weights.report
         counts |= {"decisions": len(decided)}
         counts |= {f"decisions_{became}": number for became, number in found.counts.items()}
@@ -170,7 +178,7 @@ def training_table(
         )
     examples = grouped(table.examples, names, settings)
     counts["groups"] = len({each.group for each in examples})
-    return TrainingTable(examples, table.digest, counts, report)
+    return replace(table, examples=examples, counts=counts, weights=report)
 
 
 def check_both_kinds(table: TrainingTable) -> None:
@@ -255,7 +263,7 @@ def with_history(table: TrainingTable, matters: Sequence[Matter], digests: Seque
             mend="give the `crimes` table with the records that the crimes were raised from",
         )
     digest = hashlib.sha256("\n".join([table.digest, *digests]).encode())
-    return TrainingTable((*table.examples, *history), digest.hexdigest())
+    return replace(table, examples=(*table.examples, *history), digest=digest.hexdigest())
 
 
 def _example(line: str, where: str) -> Example:

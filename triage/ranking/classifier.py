@@ -30,7 +30,8 @@ class Labels:
     offence away; ``marked`` of shape (records,) says whose clauses were marked at all and ``missed`` which
     disclose a crime that nobody recorded. ``groups`` of shape
     (records,) names who wrote each: what is weighed was never learnt from the same group. ``weights`` of
-    shape (records,) says how much each record counts.
+    shape (records,) says how much each record counts. ``whole`` of shape (records,) says which are
+    whole records; the others are single clauses, which teach the reader of clauses alone.
     """
 
     families: Bools
@@ -40,6 +41,7 @@ class Labels:
     missed: Bools
     groups: npt.NDArray[np.str_]
     weights: Floats
+    whole: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,15 @@ class DisclosureModel:
         )
         columns = y.families.shape[1] + 2
         whole, clauses = np.zeros((reading.records, columns)), np.zeros((len(reading.owners), columns))
-        folds = fold_numbers(y.groups)
+        # What is no whole record is in no fold: it is learnt from whoever is held out.
+        folds = np.full(reading.records, -1)
+        folds[y.whole] = fold_numbers(y.groups[y.whole])
         held_out = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_held_out)(self, material, folds == fold) for fold in range(folds.max() + 1)
         )
         for fold, margins in enumerate(held_out):
             whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
-        self._fit_layers(gather(reading, find(reading), whole, clauses), y)
+        self._fit_layers(gather(reading, find(reading), whole, clauses).rows(y.whole), y)
         self.record_reader_, self.clause_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
@@ -123,11 +127,11 @@ class DisclosureModel:
         apparent &= ~y.families.any(axis=1)
         clauses = (rows & y.marked)[material.reading.owners]
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
-            material.records.rows(rows),
+            material.records.rows(rows & y.whole),
             material.known,
             material.spelt,
-            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows],
-            y.weights[rows],
+            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows & y.whole],
+            y.weights[rows & y.whole],
         )
         clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
             material.clauses.rows(clauses),
@@ -138,13 +142,14 @@ class DisclosureModel:
         return record_reader, clause_reader
 
     def _fit_layers(self, across: Signals, y: Labels) -> None:
-        weights = np.repeat(y.weights, y.families.shape[1])
-        self.family_layer_ = BlendedLayer().fit(across.by_family(), y.families.ravel(), weights)
+        families, weights = y.families[y.whole], y.weights[y.whole]
+        each = np.repeat(weights, families.shape[1])
+        self.family_layer_ = BlendedLayer().fit(across.by_family(), families.ravel(), each)
         #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
         self.held_out_p_family_ = self._p_family(across)
         inputs = _any_inputs(across, self.held_out_p_family_)
-        self.any_layer_ = BlendedLayer().fit(inputs, np.asarray(y.families.any(axis=1)), y.weights)
-        self.open_layer_ = BlendedLayer().fit(inputs, y.missed, y.weights)
+        self.any_layer_ = BlendedLayer().fit(inputs, np.asarray(families.any(axis=1)), weights)
+        self.open_layer_ = BlendedLayer().fit(inputs, y.missed[y.whole], weights)
         self.held_out_p_any_ = self.any_layer_.predict(inputs)
         self.held_out_p_open_ = self.open_layer_.predict(inputs)
 

@@ -31,14 +31,14 @@ _TOLERANCE = 1e-2
 
 
 class LinearReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """One linear support vector machine a label, rare labels weighing as much as frequent ones.
+    """One linear support vector machine a label; rare labels weigh more, by the root of how rare they are.
 
     Parameters
     ----------
     C : float
         Inverse regularisation.
 
-    Source: linear SVM on TF-IDF for screening, ASReview ELAS u4; balanced weights, King & Zeng 2001.
+    Source: linear SVM on TF-IDF for screening, ASReview ELAS u4; weights by rarity, King & Zeng 2001.
     """
 
     def __init__(self, C: float = 0.3) -> None:
@@ -68,9 +68,10 @@ class LinearReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _line(self, X: Any, y: Bools, weight: Floats) -> tuple[Floats, float]:
         if y.all() or not y.any():
             return np.zeros(X.shape[1]), -FLOOR if y.all() else FLOOR
-        # As `class_weight="balanced"`, which counts texts instead of adding up their weights.
+        # The root of `class_weight="balanced"`, which counts texts instead of adding up their weights: whole,
+        # a clause of a rare label would weigh as much as hundreds that look like it and are none.
         share = weight[y].sum() / weight.sum()
-        balanced = weight * np.where(y, 0.5 / share, 0.5 / (1.0 - share))
+        balanced = weight * np.sqrt(np.where(y, 0.5 / share, 0.5 / (1.0 - share)))
         line = LinearSVC(C=self.C, tol=_TOLERANCE, random_state=0).fit(X, y, sample_weight=balanced)
         return line.coef_[0], float(line.intercept_[0])
 

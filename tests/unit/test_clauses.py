@@ -1,0 +1,96 @@
+"""Single clauses teach the reader of clauses, and nothing of whole records."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from models.linear import labels_of
+from tests.conftest import CANARY
+from training_data.build import CORPUS_DIR, corpus_table
+from training_data.clauses import clauses_in
+from training_data.examples import Example
+from triage.errors import UsageError
+from triage.language.disclosures import PHRASES
+from triage.language.offences import FAMILIES
+from triage.language.text import read_texts
+from triage.ranking.classifier import DisclosureModel
+
+LINE = {"id": "c1-0001", "text": f"he frimbled her {CANARY}", "discloses": ["robbery"], "cancels": False}
+
+
+def content(*changes: dict[str, object]) -> bytes:
+    return "\n".join(json.dumps(LINE | change) for change in changes).encode()
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[Example, ...]:
+    return corpus_table([CORPUS_DIR / f"{name}.jsonl" for name in ("w1", "w7")]).examples[::4]
+
+
+def test_a_clause_is_evidence_from_end_to_end(canary: str) -> None:
+    told, fact, plain = clauses_in(
+        content({}, {"discloses": [], "cancels": True}, {"discloses": []}), "c1.jsonl"
+    )
+    assert (told.author, told.disclosed, told.evidence, told.cancels) == (
+        "c1",
+        ("robbery",),
+        (LINE["text"],),
+        (),
+    )
+    assert (fact.disclosed, fact.cancels) == ((), (LINE["text"],))
+    assert (plain.disclosed, plain.cancels) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"discloses": ["mugging"]}, "family 'mugging' is unknown"),
+        ({"cancels": True}, "discloses, or cancels, or neither"),
+        ({"cancels": "no"}, "discloses, or cancels, or neither"),
+        ({"discloses": None}, "not a labelled clause"),
+        ({"id": 7}, "not a labelled clause"),
+    ],
+)
+def test_what_is_no_labelled_clause_is_refused(change: dict[str, object], said: str, canary: str) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        clauses_in(content({}, change), "c1.jsonl")
+    assert "c1.jsonl, line 2" in str(refused.value)
+    assert canary not in str(refused.value)
+
+
+def test_a_file_that_is_no_json_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"not a labelled clause \(JSONDecodeError\)"):
+        clauses_in(b"c1-0001\ttheft", "c1.jsonl")
+
+
+def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], canary: str) -> None:
+    single = [
+        *clauses_in(content(*({"text": f"he frimbled her {what}"} for what in "abcdefgh")), "c1.jsonl"),
+        *clauses_in(
+            content(*({"text": f"the bus was late {what}", "discloses": []} for what in "abcd")), "c1.jsonl"
+        ),
+    ]
+    reading = read_texts([each.record for each in (*whole, *single)], PHRASES)
+    labels = labels_of(reading, whole, single)
+    assert labels.whole.tolist() == [True] * len(whole) + [False] * len(single)
+    taught = DisclosureModel().fit(reading, labels)
+    assert len(taught.held_out_p_any_) == len(taught.held_out_p_open_) == len(whole)
+
+    asked = read_texts([single[0].record], PHRASES)
+    robbery = FAMILIES.index("robbery")
+    untaught = DisclosureModel().fit(
+        read_texts([each.record for each in whole], PHRASES),
+        labels_of(read_texts([each.record for each in whole], PHRASES), whole),
+    )
+    assert taught.predict(asked).clauses[0, robbery] > 0 > untaught.predict(asked).clauses[0, robbery]
+    # No whole record has the word: the reader of records gives it no weight.
+    word = taught.vocabulary_.words_["frimbled"]
+    assert np.any(taught.clause_reader_.coef_["words"][word])
+    assert not np.any(taught.record_reader_.coef_["words"][word])
+
+
+def test_labelled_files_that_are_named_come_without_the_clauses_that_ship() -> None:
+    assert corpus_table([CORPUS_DIR / "w1.jsonl"]).clauses == ()
