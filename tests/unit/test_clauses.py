@@ -10,7 +10,7 @@ import pytest
 from models.linear import labels_of
 from tests.conftest import CANARY
 from training_data.build import CORPUS_DIR, corpus_table
-from training_data.clauses import clauses_in
+from training_data.clauses import clause_files, clauses_in
 from training_data.examples import Example
 from triage.errors import UsageError
 from triage.language.disclosures import PHRASES
@@ -94,3 +94,18 @@ def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], c
 
 def test_labelled_files_that_are_named_come_without_the_clauses_that_ship() -> None:
     assert corpus_table([CORPUS_DIR / "w1.jsonl"]).clauses == ()
+
+
+def test_the_clauses_that_ship_are_whole() -> None:
+    clauses = corpus_table().clauses
+    assert [path.stem for path in clause_files()] == sorted({each.author for each in clauses})
+    assert len({each.record.record_ref for each in clauses}) == len(clauses)
+    assert len({" ".join(each.record.text.casefold().split()) for each in clauses}) == len(clauses)
+    assert {family for each in clauses for family in each.disclosed} == set(FAMILIES)
+    assert all(len(each.record.text) < 250 for each in clauses)
+    sheet = " ".join((CORPUS_DIR / "DATASHEET.md").read_text(encoding="utf-8").split())
+    disclosing = sum(bool(each.disclosed) for each in clauses)
+    cancelling = sum(bool(each.cancels) for each in clauses)
+    assert f"{len(clauses):,} single clauses" in sheet
+    assert f"{disclosing:,} say an offence, {cancelling:,} take one away" in sheet
+    assert f"{len(clauses) - disclosing - cancelling:,} do neither" in sheet

@@ -46,7 +46,17 @@ def truth() -> dict[str, tuple[str, ...]]:
 
 @pytest.fixture(scope="module")
 def corpus() -> list[dict]:
-    texts = [path.read_text(encoding="utf-8") for path in sorted(CORPUS.glob("w*.jsonl"))]
+    return entries_of(CORPUS.glob("w*.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def clauses() -> list[dict]:
+    return entries_of(CORPUS.glob("clauses/*.jsonl"))
+
+
+def entries_of(paths: Iterable[Path]) -> list[dict]:
+    """The lines of JSON Lines files."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(paths)]
     return [json.loads(line) for text in texts for line in text.split("\n") if line]
 
 
@@ -178,8 +188,11 @@ def test_the_night_holds_the_cases_its_readme_lists(
     }
 
 
-def test_no_sample_text_repeats_six_words_of_the_corpus(night: Extract, corpus: list[dict]) -> None:
+def test_no_sample_text_repeats_six_words_of_the_corpus(
+    night: Extract, corpus: list[dict], clauses: list[dict]
+) -> None:
     assert shared_runs(night.records, corpus) == {}
+    assert shared_runs(night.records, clauses) == {}
 
 
 def test_a_repeated_run_of_words_would_be_found(night: Extract, canary: str) -> None:
@@ -226,10 +239,10 @@ def test_datasheet_counts_families_as_the_files_do(corpus: list[dict]) -> None:
     assert table_under("By family") == expected
 
 
-def test_codebook_describes_every_field_kind_and_family(corpus: list[dict]) -> None:
+def test_codebook_describes_every_field_kind_and_family(corpus: list[dict], clauses: list[dict]) -> None:
     codebook = (CORPUS / "codebook.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `(\w+)` \|", codebook, re.M))
-    assert named == {*corpus[0], *KINDS, *FAMILIES}
+    assert named == {*corpus[0], *clauses[0], *KINDS, *FAMILIES}
 
 
 def test_corpus_follows_its_codebook(corpus: list[dict]) -> None:

@@ -42,8 +42,8 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
         values = X if sample_weight is None else _binned(X)
         self.trees_ = HistGradientBoostingClassifier(
             max_iter=30,
-            learning_rate=0.1,
-            max_leaf_nodes=6,
+            learning_rate=0.2,
+            max_leaf_nodes=12,
             min_samples_leaf=40,
             l2_regularization=10.0,
             early_stopping=False,
