@@ -133,7 +133,7 @@ def test_the_datasheet_says_in_words_what_the_files_hold(
         f"{len(corpus):,} invented police records",
         f"study mix ({', '.join(shares)})",
         f"`cancels`: {clauses:,} of them in {len(cancelled):,} records, of which {near:,} are near misses",
-        f"{several[0]:,} disclose none, {several[1]:,} one, {several[2]} two, {several[3]} three, "
+        f"{several[0]:,} disclose none, {several[1]:,} one, {several[2]:,} two, {several[3]} three, "
         f"{several[4]} four, {several[5]} five.",
         f"{len(pairs)} contrast pairs (`…a`, `…b`; {of_writer['w8']} in `w8`, {of_writer['w27']} in `w27`, "
         f"{of_writer['w14']} in each other)",
