@@ -37,21 +37,32 @@ def clauses_in(content: bytes, name: str) -> list[Example]:
     UsageError
         If a line is not a labelled clause; the message names file and line.
     """
-    lines = content.decode("utf-8").splitlines()
-    return [_clause(line, f"{name}, line {number}") for number, line in enumerate(lines, start=1)]
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise UsageError("the file of clauses is not in UTF-8", where=name, mend=_MEND) from None
+    return [
+        _clause(line, f"{name}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()
+    ]
 
 
 def _clause(line: str, where: str) -> Example:
     try:
         raw: dict[str, Any] = json.loads(line)
-        text, families, cancels = str(raw["text"]), tuple(raw["discloses"]), raw["cancels"]
-        record = Record("incidents", raw["id"], _UNDATED, _UNDATED, text)
-        author = raw["id"].split("-")[0]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reference, text, families, cancels = (raw[key] for key in ("id", "text", "discloses", "cancels"))
+        right = isinstance(reference, str) and isinstance(text, str) and isinstance(families, list)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"not a labelled clause ({type(error).__name__})", where=where, mend=_MEND) from None
+    if not right or not text.strip() or not isinstance(cancels, bool):
+        raise UsageError("not a labelled clause: a value is of another kind", where=where, mend=_MEND)
     for family in families:
         if family not in FAMILIES:
-            raise UsageError(f"family {known_names(family, FAMILIES)}", where=where, mend=_MEND)
-    if cancels not in (True, False) or (cancels and families):
-        raise UsageError("a clause discloses, or cancels, or neither", where=where, mend=_MEND)
-    return Example(record, author, families, (), (text,) * len(families), (text,) if cancels else ())
+            raise UsageError(f"family {known_names(str(family), FAMILIES)}", where=where, mend=_MEND)
+    if (cancels and families) or len(set(families)) < len(families):
+        raise UsageError(
+            "a clause discloses, each family once, or cancels, or neither", where=where, mend=_MEND
+        )
+    record = Record("incidents", reference, _UNDATED, _UNDATED, text)
+    author = reference.split("-")[0]
+    evidence = (text,) * len(families)
+    return Example(record, author, tuple(families), (), evidence, (text,) if cancels else ())

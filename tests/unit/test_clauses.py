@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
 from triage.language.text import read_texts
 from triage.ranking.classifier import DisclosureModel
+from triage.ranking.readers import Bools, UnitReader
 
 LINE = {"id": "c1-0001", "text": f"he frimbled her {CANARY}", "discloses": ["robbery"], "cancels": False}
 
@@ -48,8 +50,12 @@ def test_a_clause_is_evidence_from_end_to_end(canary: str) -> None:
     ("change", "said"),
     [
         ({"discloses": ["mugging"]}, "family 'mugging' is unknown"),
-        ({"cancels": True}, "discloses, or cancels, or neither"),
-        ({"cancels": "no"}, "discloses, or cancels, or neither"),
+        ({"cancels": True}, "or cancels, or neither"),
+        ({"discloses": ["robbery", "robbery"]}, "each family once"),
+        ({"cancels": "no"}, "not a labelled clause"),
+        ({"cancels": 0}, "not a labelled clause"),
+        ({"text": " "}, "not a labelled clause"),
+        ({"text": 7}, "not a labelled clause"),
         ({"discloses": None}, "not a labelled clause"),
         ({"id": 7}, "not a labelled clause"),
     ],
@@ -59,6 +65,15 @@ def test_what_is_no_labelled_clause_is_refused(change: dict[str, object], said: 
         clauses_in(content({}, change), "c1.jsonl")
     assert "c1.jsonl, line 2" in str(refused.value)
     assert canary not in str(refused.value)
+
+
+def test_blank_lines_are_passed_over() -> None:
+    assert len(clauses_in(content({}) + b"\n\n" + content({"id": "c1-0002"}) + b"\n", "c1.jsonl")) == 2
+
+
+def test_a_file_in_another_encoding_is_refused() -> None:
+    with pytest.raises(UsageError, match="not in UTF-8"):
+        clauses_in("c1-0001 \u00a3".encode("latin-1"), "c1.jsonl")
 
 
 def test_a_file_that_is_no_json_is_refused() -> None:
@@ -76,7 +91,18 @@ def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], c
     reading = read_texts([each.record for each in (*whole, *single)], PHRASES)
     labels = labels_of(reading, whole, single)
     assert labels.whole.tolist() == [True] * len(whole) + [False] * len(single)
-    taught = DisclosureModel().fit(reading, labels)
+    learnt: list[Bools] = []
+
+    class Watched(DisclosureModel):
+        def fit_readers(self, material: Any, rows: Bools) -> tuple[UnitReader, UnitReader]:
+            learnt.append(rows)
+            return super().fit_readers(material, rows)
+
+    taught = Watched().fit(reading, labels)
+    # Whoever is held out, the single clauses are learnt from.
+    assert len(learnt) == 3  # two writers, each held out once, and then all
+    assert all(rows[~labels.whole].all() for rows in learnt)
+    assert [int(rows[labels.whole].sum()) < len(whole) for rows in learnt] == [True, True, False]
     assert len(taught.held_out_p_any_) == len(taught.held_out_p_open_) == len(whole)
 
     asked = read_texts([single[0].record], PHRASES)

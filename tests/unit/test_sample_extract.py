@@ -243,6 +243,8 @@ def test_codebook_describes_every_field_kind_and_family(corpus: list[dict], clau
     codebook = (CORPUS / "codebook.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `(\w+)` \|", codebook, re.M))
     assert named == {*corpus[0], *clauses[0], *KINDS, *FAMILIES}
+    of_clauses = codebook.split("## Single clauses", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", of_clauses, re.M) == [*clauses[0]]
 
 
 def test_corpus_follows_its_codebook(corpus: list[dict]) -> None:

@@ -236,3 +236,13 @@ def test_weights_are_of_mean_one_and_capped_by_the_setting(tmp_path: Path) -> No
         assert max(weights) / min(weights) == pytest.approx(largest)
         assert made.weights is not None
         assert (made.weights.largest, made.weights.capped) == (1000.0, 1)
+
+
+def test_single_clauses_stay_with_the_corpus_that_ships() -> None:
+    shipped = table(corpus=(), history=[past(1)])
+    assert len(shipped.clauses) == shipped.counts["clauses"] > 10_000
+    assert table(decided(1, "yes"), corpus=()).clauses == shipped.clauses
+    named = table(corpus=corpus_files()[:1])
+    assert (named.clauses, named.counts["clauses"]) == ((), 0)
+    alone = table(decided(1, "yes"))
+    assert (alone.clauses, alone.counts["clauses"]) == ((), 0)

@@ -31,7 +31,7 @@ class Labels:
     disclose a crime that nobody recorded. ``groups`` of shape
     (records,) names who wrote each: what is weighed was never learnt from the same group. ``weights`` of
     shape (records,) says how much each record counts. ``whole`` of shape (records,) says which are
-    whole records; the others are single clauses, which teach the reader of clauses alone.
+    whole records; the others are single clauses, which teach the vocabulary and the reader of clauses alone.
     """
 
     families: Bools
