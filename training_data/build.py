@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from training_data.clauses import clause_files, clauses_in
 from training_data.decisions import decision_examples
-from training_data.examples import Example
+from training_data.examples import UNDATED, Example
 from training_data.groups import Kin, grouped
 from training_data.history import history_examples
 from training_data.weights import WeightReport, selection_weights
@@ -34,8 +34,6 @@ SOURCE_TABLES = {
     "referral": "referrals",
     "cancelled_crime": "cancelled_crimes",
 }
-# Corpus records carry no times of their own; they are read by the rules in force when the corpus was written.
-_UNDATED = datetime(2026, 9, 1, tzinfo=UTC)
 #: Records `…a` and `…b` of a writer are a contrast pair.
 _PAIR_LETTER = re.compile(r"(?<=[0-9])[ab]$")
 
@@ -273,8 +271,8 @@ def _example(line: str, where: str) -> Example:
         record = Record(
             source=SOURCE_TABLES[raw["source"]],
             record_ref=raw["id"],
-            opened_at=_UNDATED,
-            closed_at=_UNDATED,
+            opened_at=UNDATED,
+            closed_at=UNDATED,
             text=raw["text"],
             opening_code=raw["opening_code"],
             closing_code=raw["closing_code"],

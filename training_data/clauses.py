@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training_data.examples import Example
+from training_data.examples import UNDATED, Example
 from triage.errors import UsageError, known_names
 from triage.language.offences import FAMILIES
 from triage.reading.records import Record
 
 CLAUSES_DIR = Path(__file__).parent / "corpus" / "clauses"
-_UNDATED = datetime(2026, 9, 1, tzinfo=UTC)
 _MEND = "training_data/corpus/codebook.md describes the fields"
 
 
@@ -62,7 +60,7 @@ def _clause(line: str, where: str) -> Example:
         raise UsageError(
             "a clause discloses, each family once, or cancels, or neither", where=where, mend=_MEND
         )
-    record = Record("incidents", reference, _UNDATED, _UNDATED, text)
+    record = Record("incidents", reference, UNDATED, UNDATED, text)
     author = reference.split("-")[0]
     evidence = (text,) * len(families)
     return Example(record, author, tuple(families), (), evidence, (text,) if cancels else ())

@@ -125,13 +125,13 @@ class DisclosureModel:
         apparent = np.zeros(material.reading.records, dtype=bool)
         apparent[material.reading.owners[y.cancelling]] = True
         apparent &= ~y.families.any(axis=1)
-        clauses = (rows & y.marked)[material.reading.owners]
+        records, clauses = rows & y.whole, (rows & y.marked)[material.reading.owners]
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
-            material.records.rows(rows & y.whole),
+            material.records.rows(records),
             material.known,
             material.spelt,
-            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows & y.whole],
-            y.weights[rows & y.whole],
+            np.column_stack([y.families, y.families.any(axis=1), apparent])[records],
+            y.weights[records],
         )
         clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
             material.clauses.rows(clauses),
