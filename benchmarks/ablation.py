@@ -61,13 +61,13 @@ def _masked(examples: Examples) -> Examples:
 
 
 class _LogisticOnly(layers.BlendedLayer):
-    def predict(self, X: layers.Floats) -> layers.Floats:
-        return np.asarray(self.logistic_.predict_proba(X)[:, 1])
+    def predict(self, X: layers.Floats, shared: layers.Floats | None = None) -> layers.Floats:
+        return layers.expit(self.line_.margins(X, shared))
 
 
 class _TreesOnly(layers.BlendedLayer):
-    def predict(self, X: layers.Floats) -> layers.Floats:
-        return np.asarray(self.trees_.predict_proba(X)[:, 1])
+    def predict(self, X: layers.Floats, shared: layers.Floats | None = None) -> layers.Floats:
+        return layers.expit(self.trees_.margins(X, shared))
 
 
 #: Name of a row: kinds of features, what is done to the records learnt from, whether phrases are looked for,

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from training_data.build import TrainingTable
 from triage.language.forms import question_numbered
@@ -17,6 +17,9 @@ from triage.language.offences import FAMILIES
 from triage.ranking.readers import Bools, Floats
 from triage.ranking.scoring import Disclosed, Mark, Marks
 from triage.reading.records import Record
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 #: Least slope of a search's curve, in log-odds a hit.
 _LEAST_SLOPE = 0.01
@@ -133,6 +136,8 @@ def _rising(curve: LogisticRegression) -> None:
 
 
 def _fit(table: TrainingTable, find: Callable[[Record], tuple[Mark, ...]]) -> KeywordModel:
+    from sklearn.linear_model import LogisticRegression
+
     examples = table.examples
     disclosed = np.array([[family in each.disclosed for family in FAMILIES] for each in examples])
     recorded = np.array([[family in each.recorded for family in FAMILIES] for each in examples])

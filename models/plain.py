@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion, make_union
 
 from training_data.build import TrainingTable
 from triage.language.offences import FAMILIES
 from triage.ranking.readers import Bools, Floats
 from triage.ranking.scoring import Disclosed, Marks
 from triage.reading.records import Record
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import FeatureUnion
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ def build(table: TrainingTable) -> PlainModel:
 
     Source: the method that screening tools ship, ELAS u4 of ASReview among them; here with probabilities.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_union
+
     examples = table.examples
     disclosed = np.array([[family in each.disclosed for family in FAMILIES] for each in examples])
     labels = np.column_stack([disclosed, disclosed.any(axis=1)])

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from triage.ranking.readers import FLOOR, Bools, Floats, LinearReader
+from triage.ranking.fitted import FLOOR, Bools, Floats
+from triage.ranking.linear_reader import LinearReader
 
 #: As for LinearSVC, which fits each line: its dual solver draws texts at random; weights change the draws.
 # Source: scikit-learn's `PER_ESTIMATOR_XFAIL_CHECKS[LinearSVC]`, with the words of `SAME_AS_LINEAR_SVC` and

@@ -16,8 +16,10 @@ from triage.language import tokens as language_tokens
 from triage.language.features import KINDS, Units, Vocabulary
 from triage.language.text import Reading, read_texts
 from triage.language.words import CLASSES, classes_of
-from triage.ranking import readers
-from triage.ranking.readers import FLOOR, Bools, Floats, LinearReader, TypeTable, UnitReader
+from triage.ranking import linear_reader
+from triage.ranking.fitted import FLOOR
+from triage.ranking.linear_reader import LinearReader
+from triage.ranking.readers import Bools, Floats, TypeTable, UnitReader
 from triage.reading.records import Record
 
 AT = datetime(2026, 10, 14, tzinfo=UTC)
@@ -151,7 +153,7 @@ def test_training_and_prediction_see_the_same_features(
             seen.append((X, self.decision_function(X)))
             return self
 
-    monkeypatch.setattr(readers, "LinearReader", Watched)
+    monkeypatch.setattr(linear_reader, "LinearReader", Watched)
     known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
     clause_labels = labels[reading.owners]
     for units, y in (

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal, cast
 
 import numpy as np
-from scipy.stats import chi2
 
 from triage.learning.metrics import Bools, Floats
 from triage.review.agreement import Figure
@@ -115,6 +114,8 @@ def weighted_total(yes: Bools, weights: Floats) -> Figure:
     >>> total.estimate, total.low, round(total.high)
     (0.0, 0.0, 74)
     """
+    from scipy.stats import chi2
+
     if not len(weights):
         return Figure(None, reason="no item was read")
     total, variance, most = float(weights[yes].sum()), float((weights[yes] ** 2).sum()), float(weights.max())

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -67,11 +65,15 @@ def roc_auc(y: Bools, score: Floats) -> float | None:
     >>> roc_auc(np.array([True, False, False]), np.array([0.5, 0.5, 0.1]))
     0.75
     """
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(y, score)) if 0 < y.sum() < len(y) else None
 
 
 def average_precision(y: Bools, score: Floats, weights: Floats) -> float:
     """Return the mean precision over the places of the positives, both in weights."""
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(y, score, sample_weight=weights))
 
 
@@ -195,6 +197,8 @@ def wilson(found: int, of: int) -> tuple[float, float]:
     >>> [round(each, 3) for each in wilson(9, 10)]
     [0.596, 0.982]
     """
+    from scipy.stats import binomtest
+
     interval = binomtest(found, of).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from triage.errors import ModelError
 from triage.learning import champion
-from triage.learning.cards import atrs_record, card
 from triage.learning.champion import Promotion
 from triage.learning.erased import Users, mark_erased, marked_listing, sources_content, users_of
 from triage.learning.manifest import (
@@ -144,6 +143,8 @@ def register(
         If the registry cannot be written, or has a model of this id that another key signed.
     """
     import joblib
+
+    from triage.learning.cards import atrs_record, card
 
     signer = signer or local_signer(registry_dir)
     manifest: dict[str, Any] = {

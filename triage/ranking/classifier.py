@@ -143,8 +143,10 @@ class DisclosureModel:
 
     def _fit_layers(self, across: Signals, y: Labels) -> None:
         families, weights = y.families[y.whole], y.weights[y.whole]
+        own, shared = across.by_family()
+        inputs = np.column_stack([own, np.repeat(shared, families.shape[1], axis=0)])
         each = np.repeat(weights, families.shape[1])
-        self.family_layer_ = BlendedLayer().fit(across.by_family(), families.ravel(), each)
+        self.family_layer_ = BlendedLayer().fit(inputs, families.ravel(), each)
         #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
         self.held_out_p_family_ = self._p_family(across)
         inputs = _any_inputs(across, self.held_out_p_family_)
@@ -178,7 +180,7 @@ class DisclosureModel:
         return {name: value for name, value in self.__dict__.items() if name != "_table"}
 
     def _p_family(self, signals: Signals) -> Floats:
-        flat = self.family_layer_.predict(signals.by_family())
+        flat = self.family_layer_.predict(*signals.by_family())
         return flat.reshape(len(signals.records), -1)
 
 

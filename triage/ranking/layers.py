@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import ThreadpoolController
 
 from triage.language.tokens import Ints
+from triage.ranking.fitted import Line, Trees
 from triage.ranking.readers import Bools, Floats
 
-#: Bins that the trees see of a signal.
-_BINS = 255
 #: Probabilities are held away from 0 and 1 by this, and log-odds as far.
 _NEAREST = 1e-6
 _SURE = float(np.log(1 - _NEAREST) - np.log(_NEAREST))
 
 
-class BlendedLayer(BaseEstimator):  # type: ignore[misc]
+class BlendedLayer:
     """A probability from signals: the mean, in log-odds, of a logistic and a boosted-tree layer.
 
     The one is sure where signals add up, the other where one undoes another; together they rank better than
@@ -35,48 +27,30 @@ class BlendedLayer(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Floats, y: Bools, sample_weight: Floats | None = None) -> Self:
         """Fit on ``X`` of shape (rows, signals) and ``y`` of shape (rows,)."""
+        from triage.ranking.fitting import fit_line, fit_trees
+
         if sample_weight is not None and (sample_weight == 1.0).all():
             sample_weight = None
-        self.logistic_ = _logistic().fit(X, y, logisticregression__sample_weight=sample_weight)
-        # Where rows have weights, scikit-learn sorts every column 254 times for its bins: minutes for many.
-        values = X if sample_weight is None else _binned(X)
-        self.trees_ = HistGradientBoostingClassifier(
-            max_iter=30,
-            learning_rate=0.2,
-            max_leaf_nodes=12,
-            min_samples_leaf=40,
-            l2_regularization=10.0,
-            early_stopping=False,
-            random_state=0,
-        ).fit(values, y, sample_weight=sample_weight)
+        self.line_ = fit_line(X, y, sample_weight)
+        self.trees_ = fit_trees(X, y, sample_weight)
         return self
 
-    def predict(self, X: Floats) -> Floats:
-        """Return the probability, shape (rows,)."""
-        # One thread: a batch is small, and threads that wait for each other cost more than the trees.
-        with _threads().limit(limits=1, user_api="openmp"):
-            boosted = self.trees_.decision_function(X)
-        margins = np.clip(boosted, -_SURE, _SURE) + np.clip(_margins(self.logistic_, X), -_SURE, _SURE)
-        return np.asarray(1.0 / (1.0 + np.exp(-margins / 2)))
+    def predict(self, X: Floats, shared: Floats | None = None) -> Floats:
+        """Return the probability, shape (rows,).
+
+        Further signals that rows, as many one after the other, have in common may stand in ``shared``.
+        """
+        lines, trees = self.line_.margins(X, shared), self.trees_.margins(X, shared)
+        return expit((np.clip(lines, -_SURE, _SURE) + np.clip(trees, -_SURE, _SURE)) / 2)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "logistic_" in state:  # a model of before, which kept scikit-learn's own objects
+            scaler, regression = state["logistic_"]
+            state = {"line_": Line.of(regression, scaler), "trees_": Trees.of(state["trees_"])}
+        self.__dict__.update(state)
 
 
-def _binned(X: Floats) -> Floats:
-    """Return the columns with each value replaced by the mean of its bin: at most 255, of like size."""
-    columns = []
-    for column in X.T:
-        edges = np.unique(np.quantile(column, np.arange(1, _BINS) / _BINS))
-        place = np.searchsorted(edges, column)
-        means = np.bincount(place, column) / np.maximum(np.bincount(place), 1)
-        columns.append(means[place])
-    return np.column_stack(columns)
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-class BesideLayer(BaseEstimator):  # type: ignore[misc]
+class BesideLayer:
     """The probability of each family beside the families recorded, which it may be mistaken for.
 
     An injury that is recorded makes an assault without injury look disclosed; damage beside a burglary may
@@ -89,24 +63,32 @@ class BesideLayer(BaseEstimator):  # type: ignore[misc]
         self, p_family: Floats, recorded: Bools, disclosed: Bools, sample_weight: Floats | None = None
     ) -> Self:
         """Fit on the records of which something is recorded; all of shape (records, families)."""
+        from triage.ranking.fitting import fit_line
+
         rows, families = np.nonzero(~recorded & np.any(recorded, axis=1, keepdims=True))
         y = disclosed[rows, families]
-        self.logistic_ = None
+        self.line_: Line | None = None
         if y.any() and not y.all():
             weights = None if sample_weight is None else sample_weight[rows]
             inputs = _beside_inputs(p_family, recorded, rows, families)
-            self.logistic_ = LogisticRegression(C=0.3, max_iter=3000).fit(inputs, y, sample_weight=weights)
+            self.line_ = fit_line(inputs, y, weights, scaled=False)
         return self
 
     def predict(self, p_family: Floats, recorded: Bools) -> Floats:
         """Return the probabilities, shape (records, families), as they were where nothing is recorded."""
         rows, families = np.nonzero(~recorded & np.any(recorded, axis=1, keepdims=True))
-        if self.logistic_ is None or not len(rows):
+        if self.line_ is None or not len(rows):
             return p_family
         found = p_family.copy()
         inputs = _beside_inputs(p_family, recorded, rows, families)
-        found[rows, families] = self.logistic_.predict_proba(inputs)[:, 1]
+        found[rows, families] = expit(self.line_.margins(inputs))
         return found
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "logistic_" in state:  # as above
+            regression = state["logistic_"]
+            state = {"line_": None if regression is None else Line.of(regression)}
+        self.__dict__.update(state)
 
 
 def _beside_inputs(p_family: Floats, recorded: Bools, rows: Ints, families: Ints) -> sp.csr_matrix:
@@ -126,7 +108,7 @@ def _beside_inputs(p_family: Floats, recorded: Bools, rows: Ints, families: Ints
     return sp.hstack([sp.csr_matrix(values), own, pairs], format="csr")
 
 
-class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
+class UnrecordedLayer:
     """Weighs what is disclosed against what is recorded, as a calibrated probability.
 
     A record whose disclosed family is recorded seldom holds another crime, however strongly it speaks of
@@ -149,17 +131,15 @@ class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
         The layer of families beside recorded ones is fitted on the same records as what weighs its results;
         it has few weights, and authors left out whole rank as well as in ``docs/ranker.md``.
         """
+        from triage.ranking.fitting import fit_line
+
         self.beside_ = BesideLayer().fit(p_family, recorded, disclosed, sample_weight)
-        self.layer_ = _logistic().fit(
-            self._inputs(p_family, p_any, p_open, recorded),
-            y,
-            logisticregression__sample_weight=sample_weight,
-        )
+        self.line_ = fit_line(self._inputs(p_family, p_any, p_open, recorded), y, sample_weight)
         return self
 
     def predict(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         """Return the probability of an unrecorded crime, shape (records,)."""
-        return np.asarray(self.layer_.predict_proba(self._inputs(p_family, p_any, p_open, recorded))[:, 1])
+        return expit(self.line_.margins(self._inputs(p_family, p_any, p_open, recorded)))
 
     def _inputs(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         alone = _inputs(p_family, p_any, p_open, recorded)
@@ -169,16 +149,12 @@ class UnrecordedLayer(BaseEstimator):  # type: ignore[misc]
         something = np.asarray(recorded.any(axis=1))
         return np.column_stack([alone, something[:, None] * weighed])
 
-
-def _margins(logistic: Pipeline, X: Floats) -> Floats:
-    """Return the log-odds of a fitted `_logistic`, shape (rows,), without scaling every value first."""
-    scaler, regression = logistic[0], logistic[-1]
-    weights = regression.coef_[0] / scaler.scale_
-    return np.asarray(X @ weights + (regression.intercept_[0] - scaler.mean_ @ weights))
-
-
-def _logistic() -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=3000))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "layer_" in state:  # as above
+            scaler, regression = state["layer_"]
+            rest = {name: value for name, value in state.items() if name != "layer_"}
+            state = {**rest, "line_": Line.of(regression, scaler)}
+        self.__dict__.update(state)
 
 
 def _inputs(p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
@@ -201,6 +177,11 @@ def noisy_or(p: Floats) -> Floats:
     [0.75]
     """
     return np.asarray(-np.expm1(np.log1p(-np.minimum(p, 1 - 1e-9)).sum(axis=1)))
+
+
+def expit(margins: Floats) -> Floats:
+    """Return the probabilities of log-odds, however large."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -margins)))
 
 
 def logit(p: Floats) -> Floats:

@@ -10,7 +10,8 @@ from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading
 from triage.language.tokens import Ints
-from triage.ranking.readers import FLOOR, Bools, Floats
+from triage.ranking.fitted import FLOOR
+from triage.ranking.readers import Bools, Floats
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.
 _BESIDE = 2
@@ -29,11 +30,9 @@ class Signals:
         """Return some of the records."""
         return Signals(self.families[kept], self.records[kept])
 
-    def by_family(self) -> Floats:
-        """Return one row a record and family, shape (records x families, values)."""
-        count = self.families.shape[1]
-        flat = self.families.reshape(-1, self.families.shape[2])
-        return np.column_stack([flat, np.repeat(self.records, count, axis=0)])
+    def by_family(self) -> tuple[Floats, Floats]:
+        """Return a row a record and family, (records x families, 6), and what the rows of a record share."""
+        return self.families.reshape(-1, self.families.shape[2]), self.records
 
 
 def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> Signals:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
-from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from triage.language.offences import FAMILIES
 from triage.review.decisions import ReviewEvent
@@ -233,6 +231,8 @@ def cohen_kappa(
     >>> cohen_kappa(["yes", "no"], ["yes", "no"], ["yes", "no"]), cohen_kappa(["no"], ["no"], ["yes", "no"])
     (1.0, None)
     """
+    from sklearn.metrics import cohen_kappa_score
+
     if len({*first, *second}) < 2:
         return None
     return float(cohen_kappa_score(list(first), list(second), labels=list(categories)))
@@ -259,6 +259,8 @@ def _table(
     first: Sequence[str], second: Sequence[str], categories: Sequence[str] | Mapping[str, str]
 ) -> Floats:
     """Return counts of items by first and second answer, shape (categories, categories)."""
+    from sklearn.metrics import confusion_matrix
+
     names = list(categories)
     strangers = {*first, *second} - set(names)
     if len(first) != len(second) or len(names) < 2 or strangers:
@@ -320,5 +322,7 @@ def _with_interval(estimate: float | None, values: Floats) -> Figure:
 
 
 def _wilson(same: int, items: int) -> tuple[float, float]:
+    from scipy.stats import binomtest
+
     interval = binomtest(same, items).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)

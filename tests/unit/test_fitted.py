@@ -1,0 +1,158 @@
+"""Lines and trees as plain arrays say what scikit-learn's own objects say, which scoring does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from triage.language.offences import FAMILIES
+from triage.ranking import layers
+from triage.ranking.fitted import Line, Trees
+from triage.ranking.fitting import booster, fit_line, fit_trees
+from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer, noisy_or
+from triage.ranking.readers import Bools, Floats
+
+
+@pytest.fixture
+def known() -> tuple[Floats, Bools]:
+    """Nine hundred rows, of which one input is constant, one has few values and two count together."""
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(900, 6))
+    x[:, 4] = 1.0
+    x[:, 5] = chance.integers(3, size=900)
+    return x, (x[:, 0] * x[:, 1] > 0.2) | (x[:, 5] == 2)
+
+
+def test_trees_say_what_scikit_learn_says(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    fitted = booster().fit(x, y)
+    unseen = np.random.default_rng(1).normal(size=(500, 6)) * 3
+    for rows in (x, unseen, x[:1], x[:0]):
+        said = fitted.decision_function(rows) if len(rows) else np.zeros(0)
+        assert Trees.of(fitted).margins(rows) == pytest.approx(said, abs=1e-12)
+
+
+def test_a_value_at_a_threshold_goes_as_scikit_learn_sends_it(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    fitted = booster().fit(x, y)
+    trees = Trees.of(fitted)
+    rows = []
+    for column, thresholds in enumerate(trees.thresholds):
+        for value in thresholds:
+            for moved in (np.nextafter(value, -np.inf), value, np.nextafter(value, np.inf)):
+                rows.append(x[len(rows) % len(x)].copy())
+                rows[-1][column] = moved
+    assert len(rows) > 100
+    assert trees.margins(np.array(rows)) == pytest.approx(fitted.decision_function(np.array(rows)), abs=1e-12)
+
+
+def test_a_single_leaf_and_sixteen_leaves_are_kept_and_more_refused(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    stump = booster().set_params(min_samples_leaf=len(x)).fit(x, y)
+    assert Trees.of(stump).margins(x) == pytest.approx(stump.decision_function(x), abs=1e-12)
+    many = booster().set_params(max_leaf_nodes=16, min_samples_leaf=2).fit(x, y)
+    assert Trees.of(many).margins(x) == pytest.approx(many.decision_function(x), abs=1e-12)
+    too_many = booster().set_params(max_leaf_nodes=17, min_samples_leaf=2).fit(x, y)
+    with pytest.raises(ValueError, match="17 leaves; at most 16"):
+        Trees.of(too_many)
+
+
+def test_a_line_says_what_scikit_learn_says(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=3000)).fit(x, y)
+    assert fit_line(x, y, None).margins(x) == pytest.approx(pipeline.decision_function(x), abs=1e-9)
+    bare = LogisticRegression(C=0.3, max_iter=3000).fit(sp.csr_matrix(x), y)
+    found = fit_line(sp.csr_matrix(x), y, None, scaled=False).margins(sp.csr_matrix(x))
+    assert found == pytest.approx(bare.decision_function(x), abs=1e-9)
+
+
+def test_inputs_that_rows_share_count_as_if_each_row_had_them(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    own, shared = x[:, :2], x[::3, 2:]
+    whole = np.column_stack([own, np.repeat(shared, 3, axis=0)])
+    for fitted in (fit_line(whole, y, None), fit_trees(whole, y, None)):
+        assert fitted.margins(own, shared) == pytest.approx(fitted.margins(whole), abs=1e-12)
+        assert np.ptp(fitted.margins(whole)) > 1
+
+
+def test_weights_count_as_often_as_they_say(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    weight = np.where(y, 5.0, 1.0)
+    assert fit_line(x, y, weight).margins(x).mean() > fit_line(x, y, None).margins(x).mean() + 0.5
+    assert fit_trees(x, y, weight).margins(x).mean() > fit_trees(x, y, None).margins(x).mean() + 0.5
+
+
+def _of_before(line: Line, inputs: int) -> tuple[StandardScaler, LogisticRegression]:
+    """Return what a model of before kept of a line."""
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(50, inputs)) + 1
+    scaler = StandardScaler().fit(x)
+    regression = clone(LogisticRegression()).fit(x, x[:, 0] > 1)
+    regression.coef_ = (line.weights * scaler.scale_)[None, :]
+    regression.intercept_ = np.array([line.intercept + line.weights @ scaler.mean_])
+    return scaler, regression
+
+
+def test_models_of_before_read_as_they_did(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    blended = BlendedLayer().fit(x, y)
+    fitted = booster().fit(x, y)
+    before = BlendedLayer()
+    before.__setstate__({"logistic_": _of_before(blended.line_, 6), "trees_": fitted})
+    assert before.predict(x) == pytest.approx(blended.predict(x), abs=1e-12)
+
+    p = np.random.default_rng(0).random((300, len(FAMILIES))) ** 2
+    recorded = np.random.default_rng(1).random(p.shape) < 0.1
+    beside = BesideLayer().fit(p, recorded, p > 0.5)
+    assert beside.line_ is not None
+    regression = LogisticRegression()
+    regression.coef_ = beside.line_.weights[None, :]
+    regression.intercept_ = np.array([beside.line_.intercept])
+    before_beside = BesideLayer()
+    before_beside.__setstate__({"logistic_": regression})
+    assert before_beside.predict(p, recorded).tolist() == beside.predict(p, recorded).tolist()
+    before_beside.__setstate__({"logistic_": None})
+    assert before_beside.predict(p, recorded) is p
+
+    missed = np.where(recorded, 0, p).max(axis=1) > 0.8
+    layer = UnrecordedLayer().fit(p, noisy_or(p), noisy_or(p), recorded, p > 0.5, missed)
+    kept = {"beside_": layer.beside_, "layer_": _of_before(layer.line_, len(layer.line_.weights))}
+    before_last = UnrecordedLayer()
+    before_last.__setstate__(kept)
+    wanted = layer.predict(p, noisy_or(p), noisy_or(p), recorded)
+    assert before_last.predict(p, noisy_or(p), noisy_or(p), recorded) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_model_without_the_layer_of_recorded_families_reads_as_it_did() -> None:
+    chance = np.random.default_rng(0)
+    p, recorded = chance.random((300, len(FAMILIES))), chance.random((300, len(FAMILIES))) < 0.1
+    missed = np.where(recorded, 0, p).max(axis=1) > 0.9
+    before = UnrecordedLayer()
+    inputs = layers._inputs(p, noisy_or(p), noisy_or(p), recorded)
+    before.line_ = fit_line(inputs, missed, None)
+    found = before.predict(p, noisy_or(p), noisy_or(p), recorded)
+    assert found.tolist() == layers.expit(before.line_.margins(inputs)).tolist()
+
+
+def test_probabilities_of_any_log_odds_are_finite_and_keep_their_order() -> None:
+    margins = np.array([-1000.0, -700.0, -40.0, 0.0, 40.0, 1000.0])
+    found = layers.expit(margins)
+    assert np.isfinite(found).all()
+    assert (np.diff(found) >= 0).all()
+    assert found[3] == 0.5
+    assert found[1] > 0
+
+
+def test_scoring_loads_no_scikit_learn() -> None:
+    """It takes as long to import as everything else that `triage score` does before it reads."""
+    asked = "import triage.desk.score_extract, models.linear, sys; print('sklearn' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["False"]
