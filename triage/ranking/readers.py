@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,36 +33,40 @@ class UnitReader:
     def fit(
         self, units: Units, known: sp.csr_matrix, spelt: sp.csr_matrix, y: Bools, weight: Floats | None = None
     ) -> Self:
-        """Fit on units, the known words and the spelling of the reading's types, ``y`` (units, labels)."""
+        """Fit on units, the known words and the spelling of the reading's types, ``y`` (units, labels).
+
+        ``coef_`` then holds an array for each kind, of shape (features, labels + 1): what a feature adds to
+        the margin of each label before lengths are divided by, and what it adds to the squared length.
+        """
         from triage.ranking.linear_reader import LinearReader
 
         blocks = self._blocks(units, known, spelt)
-        self.idf_, columns, at = {}, [], 0
-        self.slices_ = {}
+        rarities, columns, slices, at = {}, [], {}, 0
         for kind in self.kinds:
             block = blocks[kind]
             frequency = np.bincount(block.indices, minlength=block.shape[1])
             idf = np.log((1 + block.shape[0]) / (1 + frequency)) + 1.0
             idf[frequency == 0] = 0.0
-            self.idf_[kind] = idf
+            rarities[kind] = idf
             weighed = block @ sp.diags(idf)
             squares = (
                 units.words @ _squares(spelt @ sp.diags(idf)) if kind == "characters" else _squares(weighed)
             )
             columns.append(sp.diags(1.0 / np.sqrt(np.maximum(squares, 1e-12))) @ weighed)
-            self.slices_[kind] = slice(at, at + block.shape[1])
+            slices[kind] = slice(at, at + block.shape[1])
             at += block.shape[1]
         matrix = sp.hstack(columns, format="csr")
         if not matrix.shape[0]:  # a history of long records alone marks no clause
-            self.coef_ = {kind: np.zeros((len(self.idf_[kind]), y.shape[1])) for kind in self.kinds}
+            nothing = np.zeros((at, y.shape[1]))
+            self.coef_ = {kind: _wide(nothing[part], rarities[kind]) for kind, part in slices.items()}
             self.intercept_ = np.full(y.shape[1], FLOOR)
             return self
         reader = LinearReader(self.C).fit(matrix, y, sample_weight=weight)
         self.coef_ = {
-            kind: reader.coef_[:, part].T * self.idf_[kind][:, None] for kind, part in self.slices_.items()
+            kind: _wide(reader.coef_[:, part].T * rarities[kind][:, None], rarities[kind])
+            for kind, part in slices.items()
         }
         self.intercept_ = reader.intercept_
-        del self.slices_
         return self
 
     def _blocks(self, units: Units, known: sp.csr_matrix, spelt: sp.csr_matrix) -> dict[str, sp.csr_matrix]:
@@ -75,16 +79,15 @@ class UnitReader:
         return {kind: made[kind]().tocsr() for kind in self.kinds}
 
     def type_vectors(self, known: sp.csr_matrix, spelt: sp.csr_matrix) -> Floats:
-        """Return what each type adds: word and character sums a label, and their squared lengths."""
-        sums, squares = [], []
-        for kind, matrix in (("words", known), ("characters", spelt)):
-            if kind in self.kinds:
-                sums.append(matrix @ self.coef_[kind])
-                squares.append(_squares(matrix @ sp.diags(self.idf_[kind])))
-            else:
-                sums.append(np.zeros((matrix.shape[0], len(self.intercept_))))
-                squares.append(np.zeros(matrix.shape[0]))
-        return np.column_stack([*sums, *squares])
+        """Return what each type adds, shape (types, 2 labels + 2): as in ``coef_``, as word and as spelt."""
+        return np.column_stack(
+            [
+                matrix @ self.coef_[kind]
+                if kind in self.kinds
+                else np.zeros((matrix.shape[0], len(self.intercept_) + 1))
+                for kind, matrix in (("words", known), ("characters", spelt))
+            ]
+        )
 
     @property
     def width(self) -> int:
@@ -93,16 +96,29 @@ class UnitReader:
 
     def margins(self, units: Units, vectors: Floats) -> Floats:
         """Return margins of shape (units, labels), given the vectors of the reading's types."""
-        labels = len(self.intercept_)
-        sums = units.words @ vectors
-        length = np.sqrt(np.maximum(sums[:, 2 * labels :], 1e-12))
-        margins = sums[:, :labels] / length[:, :1] + sums[:, labels : 2 * labels] / length[:, 1:]
+        margins = np.tile(self.intercept_, (units.words.shape[0], 1))
+        for part in np.split(units.words @ vectors, 2, axis=1):
+            margins += _at_unit_length(part)
         for kind in ("pairs", "classes"):
             if kind in self.kinds:
-                block = getattr(units, kind)
-                squares = np.asarray(block @ self.idf_[kind] ** 2)
-                margins += (block @ self.coef_[kind]) / np.sqrt(np.maximum(squares, 1e-12))[:, None]
-        return np.asarray(margins + self.intercept_)
+                margins += _at_unit_length(getattr(units, kind) @ self.coef_[kind])
+        return margins
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "idf_" in state:  # a model of before, which kept the rarities apart
+            rarities = state.pop("idf_")
+            state["coef_"] = {kind: _wide(coef, rarities[kind]) for kind, coef in state["coef_"].items()}
+        self.__dict__.update(state)
+
+
+def _wide(coef: Floats, rarities: Floats) -> Floats:
+    """Return what a feature adds to each label and to the squared length, row by row in memory."""
+    return np.ascontiguousarray(np.column_stack([coef, rarities**2]))
+
+
+def _at_unit_length(sums: Floats) -> Floats:
+    """Return sums over features divided by the length, whose square stands in the last column."""
+    return np.asarray(sums[:, :-1] / np.sqrt(np.maximum(sums[:, -1:], 1e-12)))
 
 
 class TypeTable:
