@@ -31,6 +31,7 @@ from triage.language.features import KINDS
 from triage.language.offences import FAMILIES
 from triage.learning.metrics import prevalence_weights, recall_at
 from triage.ranking import classifier, layers
+from triage.ranking.fitted import expit
 
 FOLDS = (("w1", "w4", "w7"), ("w2", "w5", "w8"), ("w3", "w6", "w9"))
 PREVALENCE = 0.05
@@ -62,12 +63,12 @@ def _masked(examples: Examples) -> Examples:
 
 class _LogisticOnly(layers.BlendedLayer):
     def predict(self, X: layers.Floats, shared: layers.Floats | None = None) -> layers.Floats:
-        return layers.expit(self.line_.margins(X, shared))
+        return expit(self.line_.margins(X, shared))
 
 
 class _TreesOnly(layers.BlendedLayer):
     def predict(self, X: layers.Floats, shared: layers.Floats | None = None) -> layers.Floats:
-        return layers.expit(self.trees_.margins(X, shared))
+        return expit(self.trees_.margins(X, shared))
 
 
 #: Name of a row: kinds of features, what is done to the records learnt from, whether phrases are looked for,

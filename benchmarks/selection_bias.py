@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training_data.build import corpus_table
 from training_data.weights import selection_weights
 from triage.ranking.allocation import Candidate, Carried, Draw, allocate
-from triage.ranking.layers import logit
+from triage.ranking.fitted import logit
 from triage.review.labels import Decided, Label, Queued, entry_probability
 from triage.review.outcomes import FoundCrime, Outcome
 from triage.settings import Settings

@@ -16,9 +16,9 @@ from training_data.examples import Example
 from triage.errors import UsageError
 from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
-from triage.language.text import read_texts
+from triage.language.text import Reading, read_texts
 from triage.ranking.classifier import DisclosureModel
-from triage.ranking.readers import Bools, UnitReader
+from triage.ranking.readers import Bools, Floats, UnitReader
 
 LINE = {"id": "c1-0001", "text": f"he frimbled her {CANARY}", "discloses": ["robbery"], "cancels": False}
 
@@ -81,6 +81,13 @@ def test_a_file_that_is_no_json_is_refused() -> None:
         clauses_in(b"c1-0001\ttheft", "c1.jsonl")
 
 
+def said_of(model: DisclosureModel, reading: Reading) -> Floats:
+    """Return what the reader of clauses says of each, taken alone, shape (clauses, families + 2)."""
+    known = model.vocabulary_.known(reading.types), model.vocabulary_.spelling(reading.types)
+    units = model.vocabulary_.units(reading).clauses
+    return model.clause_reader_.margins(units, model.clause_reader_.type_vectors(*known))
+
+
 def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], canary: str) -> None:
     single = [
         *clauses_in(content(*({"text": f"he frimbled her {what}"} for what in "abcdefgh")), "c1.jsonl"),
@@ -111,7 +118,7 @@ def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], c
         read_texts([each.record for each in whole], PHRASES),
         labels_of(read_texts([each.record for each in whole], PHRASES), whole),
     )
-    assert taught.predict(asked).clauses[0, robbery] > 0 > untaught.predict(asked).clauses[0, robbery]
+    assert said_of(taught, asked)[0, robbery] > 0 > said_of(untaught, asked)[0, robbery]
     # No whole record has the word: the reader of records gives it no weight.
     word = taught.vocabulary_.words_["frimbled"]
     assert np.any(taught.clause_reader_.coef_["words"][word])

@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from triage.language.offences import FAMILIES
 from triage.ranking import layers
-from triage.ranking.fitted import Line, Trees
+from triage.ranking.fitted import Line, Trees, expit, noisy_or
 from triage.ranking.fitting import booster, fit_line, fit_trees
-from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer, noisy_or
+from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
 from triage.ranking.readers import Bools, Floats
 
 
@@ -139,12 +139,12 @@ def test_a_model_without_the_layer_of_recorded_families_reads_as_it_did() -> Non
     inputs = layers._inputs(p, noisy_or(p), noisy_or(p), recorded)
     before.line_ = fit_line(inputs, missed, None)
     found = before.predict(p, noisy_or(p), noisy_or(p), recorded)
-    assert found.tolist() == layers.expit(before.line_.margins(inputs)).tolist()
+    assert found.tolist() == expit(before.line_.margins(inputs)).tolist()
 
 
 def test_probabilities_of_any_log_odds_are_finite_and_keep_their_order() -> None:
     margins = np.array([-1000.0, -700.0, -40.0, 0.0, 40.0, 1000.0])
-    found = layers.expit(margins)
+    found = expit(margins)
     assert np.isfinite(found).all()
     assert (np.diff(found) >= 0).all()
     assert found[3] == 0.5

@@ -67,6 +67,7 @@ WITHIN = {
         "readers",
         "signals",
         "fitting",
+        "clause_layer",
         "layers",
         "classifier",
         "marks",

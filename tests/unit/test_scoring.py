@@ -22,7 +22,8 @@ from triage.language.offences import FAMILIES
 from triage.learning import registry
 from triage.learning.signing import trusted_by
 from triage.ranking import scoring
-from triage.ranking.layers import logit, shift_prevalence
+from triage.ranking.fitted import logit
+from triage.ranking.layers import shift_prevalence
 from triage.ranking.marks import Mark, Marks, lowering, shown
 from triage.ranking.scoring import (
     LOWERS,

@@ -13,7 +13,9 @@ from joblib import Parallel, delayed
 from triage.language.disclosures import Stated, find
 from triage.language.features import KINDS, Units, Vocabulary
 from triage.language.text import Reading
-from triage.ranking.layers import BlendedLayer, logit, noisy_or
+from triage.ranking.clause_layer import CLAUSES_MOST, ClauseLayer
+from triage.ranking.fitted import FLOOR, logit, noisy_or
+from triage.ranking.layers import BlendedLayer
 from triage.ranking.readers import Bools, Floats, TypeTable, UnitReader
 from triage.ranking.signals import Signals, gather
 
@@ -50,8 +52,9 @@ class Disclosure:
 
     ``p_family`` has shape (records, families) and ``p_any`` shape (records,): probabilities that a family, or
     any family, is disclosed; ``p_open`` of shape (records,) that the text, whatever the crime table holds, is
-    one of a crime nobody recorded. ``clauses`` of shape (clauses, families) and ``cancelling`` of shape
-    (clauses,) are the margins of the reading's clauses; ``stated`` are the acts found by phrase.
+    one of a crime nobody recorded. ``clauses`` of shape (clauses, families) says how strongly each clause
+    speaks for a family, ``cancelling`` of shape (clauses,) is the margin of a fact that takes an offence
+    away; ``stated`` are the acts found by phrase.
     """
 
     p_family: Floats
@@ -66,8 +69,9 @@ class DisclosureModel:
     """Probability that each family is disclosed, from the record and from its clauses.
 
     Linear readers score every family, "any family" and "only apparent": one reads the whole record, one each
-    clause. Logistic layers, fitted on scores of groups that the readers had not seen (stacking), weigh
-    the record against its best clause, the sum over its clauses, and the clauses that take an offence away.
+    clause. Layers fitted on scores of groups that the readers had not seen (stacking) weigh each clause
+    against those beside it, and then the record against its best clauses, the sum over all, and those that
+    take an offence away.
 
     Parameters
     ----------
@@ -113,7 +117,8 @@ class DisclosureModel:
         )
         for fold, margins in enumerate(held_out):
             whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
-        self._fit_layers(gather(reading, find(reading), whole, clauses).rows(y.whole), y)
+        carried = self._fit_clause_layer(reading, whole, clauses, y, folds)
+        self._fit_layers(gather(reading, find(reading), whole, clauses, carried).rows(y.whole), y)
         self.record_reader_, self.clause_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
@@ -141,6 +146,21 @@ class DisclosureModel:
         )
         return record_reader, clause_reader
 
+    def _fit_clause_layer(
+        self, reading: Reading, whole: Floats, clauses: Floats, y: Labels, folds: npt.NDArray[np.int64]
+    ) -> Floats:
+        """Fit the layer of clauses; return how surely they carry families, as layers of other folds say."""
+        learnt, weight = y.whole & y.marked, None if (y.weights == 1.0).all() else y.weights
+        shape = (reading.records, y.families.shape[1])
+        carried = np.full((*shape, CLAUSES_MOST), FLOOR)
+        for fold in range(folds.max() + 1):
+            others = learnt & (folds != fold)
+            layer = ClauseLayer().fit(reading, whole, clauses, y.clauses, others, weight)
+            said = layer.predict(reading, whole, clauses).strongest(reading.owners, *shape)
+            carried[folds == fold] = said[folds == fold]
+        self.clause_layer_ = ClauseLayer().fit(reading, whole, clauses, y.clauses, learnt, weight)
+        return carried
+
     def _fit_layers(self, across: Signals, y: Labels) -> None:
         families, weights = y.families[y.whole], y.weights[y.whole]
         own, shared = across.by_family()
@@ -164,14 +184,19 @@ class DisclosureModel:
         whole = self.record_reader_.margins(units.records, vectors[0])
         clauses = self.clause_reader_.margins(units.clauses, vectors[1])
         stated = find(reading)
-        signals = gather(reading, stated, whole, clauses)
+        carried, strengths = None, clauses[:, :-2]
+        if hasattr(self, "clause_layer_"):  # models of before had none
+            found = self.clause_layer_.predict(reading, whole, clauses)
+            carried = found.strongest(reading.owners, reading.records, strengths.shape[1])
+            strengths = found.over(strengths)
+        signals = gather(reading, stated, whole, clauses, carried)
         p_family = self._p_family(signals)
         inputs = _any_inputs(signals, p_family)
         return Disclosure(
             p_family,
             self.any_layer_.predict(inputs),
             self.open_layer_.predict(inputs),
-            clauses[:, : p_family.shape[1]],
+            strengths,
             clauses[:, -1],
             stated,
         )

@@ -16,6 +16,8 @@ FLOOR = -6.0
 #: Leaves of a tree, at most: one bit for each.
 MOST_LEAVES = 16
 _ALL = np.uint16(0xFFFF)
+#: Probabilities are held away from 0 and 1 by this.
+NEAREST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,23 @@ def _conditions(nodes: npt.NDArray[Any]) -> list[tuple[int, float, int]]:
         for node in nodes
         if not node["is_leaf"]
     ]
+
+
+def noisy_or(p: Floats) -> Floats:
+    """Return the probability of at least one of independent events, shape (records,) of (records, events).
+
+    >>> noisy_or(np.array([[0.5, 0.5]])).tolist()
+    [0.75]
+    """
+    return np.asarray(-np.expm1(np.log1p(-np.minimum(p, 1 - 1e-9)).sum(axis=1)))
+
+
+def expit(margins: Floats) -> Floats:
+    """Return the probabilities of log-odds, however large."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -margins)))
+
+
+def logit(p: Floats) -> Floats:
+    """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
+    held = np.clip(p, NEAREST, 1 - NEAREST)
+    return np.asarray(np.log(held) - np.log1p(-held))

@@ -8,12 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from triage.language.tokens import Ints
-from triage.ranking.fitted import Line, Trees
+from triage.ranking.fitted import NEAREST, Line, Trees, expit, logit, noisy_or
 from triage.ranking.readers import Bools, Floats
 
-#: Probabilities are held away from 0 and 1 by this, and log-odds as far.
-_NEAREST = 1e-6
-_SURE = float(np.log(1 - _NEAREST) - np.log(_NEAREST))
+_SURE = float(np.log(1 - NEAREST) - np.log(NEAREST))
 
 
 class BlendedLayer:
@@ -168,26 +166,6 @@ def _left(p_family: Floats, recorded: Bools) -> tuple[Floats, Floats, Floats]:
     """Return the log-odds of any family that is not recorded, of the likeliest and of the second."""
     left = np.sort(np.where(recorded, 0.0, p_family), axis=1)
     return logit(noisy_or(left)), logit(left[:, -1]), logit(left[:, -2])
-
-
-def noisy_or(p: Floats) -> Floats:
-    """Return the probability of at least one of independent events, shape (records,) of (records, events).
-
-    >>> noisy_or(np.array([[0.5, 0.5]])).tolist()
-    [0.75]
-    """
-    return np.asarray(-np.expm1(np.log1p(-np.minimum(p, 1 - 1e-9)).sum(axis=1)))
-
-
-def expit(margins: Floats) -> Floats:
-    """Return the probabilities of log-odds, however large."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -margins)))
-
-
-def logit(p: Floats) -> Floats:
-    """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
-    held = np.clip(p, _NEAREST, 1 - _NEAREST)
-    return np.asarray(np.log(held) - np.log1p(-held))
 
 
 def shift_prevalence(p: Floats, learnt: float, stated: float) -> Floats:

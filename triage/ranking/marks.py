@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triage.language.disclosures import STATUSES
-from triage.ranking.layers import logit
+from triage.ranking.fitted import logit
 from triage.ranking.readers import Bools, Floats
 
 Ints = npt.NDArray[np.int64]

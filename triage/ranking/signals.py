@@ -10,7 +10,7 @@ from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading
 from triage.language.tokens import Ints
-from triage.ranking.fitted import FLOOR
+from triage.ranking.fitted import FLOOR, expit, logit, noisy_or
 from triage.ranking.readers import Bools, Floats
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.
@@ -21,7 +21,7 @@ _NO_CLAUSE = -3.0
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Inputs of the layers: ``families`` (records, families, 6) and ``records`` (records, values)."""
+    """Inputs of the layers: ``families`` (records, families, 8) and ``records`` (records, values)."""
 
     families: Floats
     records: Floats
@@ -31,11 +31,13 @@ class Signals:
         return Signals(self.families[kept], self.records[kept])
 
     def by_family(self) -> tuple[Floats, Floats]:
-        """Return a row a record and family, (records x families, 6), and what the rows of a record share."""
+        """Return a row a record and family, (records x families, 8), and what the rows of a record share."""
         return self.families.reshape(-1, self.families.shape[2]), self.records
 
 
-def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> Signals:
+def gather(
+    reading: Reading, stated: Stated, whole: Floats, clauses: Floats, carried: Floats | None = None
+) -> Signals:
     """Return the signals of records from the margins of both readers and the acts stated.
 
     Parameters
@@ -47,6 +49,8 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> 
     whole, clauses : ndarray of shape (records, families + 2) and (clauses, families + 2)
         Margins: the families, "any family", and last "apparent only" for a record and "takes an offence
         away" for a clause.
+    carried : ndarray of shape (records, families, 2), optional
+        How surely the two strongest clauses carry each family, as log-odds. Models of before had none.
     """
     families, records = len(FAMILIES), reading.records
     first = np.searchsorted(reading.owners, np.arange(records + 1))
@@ -65,8 +69,13 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> 
     np.add.at(triggers, (reading.owners[stated.triggers[:, 0]], stated.triggers[:, 1]), 1.0)
     acts = np.log1p(acts)
     of_family = [whole[:, :families], best[:, :families], total[:, :families], second[:, :families]]
+    of_family += [acts[:, :, 0], acts[:, :, 1]]
+    if carried is not None:
+        of_family += [*np.moveaxis(carried, 2, 0)]
+        surest = carried[:, :, 0]
+        beyond = [surest.max(axis=1), logit(noisy_or(expit(surest)))]
     return Signals(
-        np.stack([*of_family, acts[:, :, 0], acts[:, :, 1]], axis=2),
+        np.stack(of_family, axis=2),
         np.column_stack(
             [
                 whole[:, families:],
@@ -77,6 +86,7 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats) -> 
                 np.log1p(np.diff(first)),
                 acts.sum(axis=1),
                 np.log1p(triggers),
+                *([] if carried is None else beyond),
             ]
         ),
     )
