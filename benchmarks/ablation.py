@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -71,6 +72,13 @@ class _TreesOnly(layers.BlendedLayer):
         return expit(self.trees_.margins(X, shared))
 
 
+class _ReadAlone(classifier.ClauseLayer):
+    def fit(self, *arguments: Any) -> Self:
+        self.trees_ = None
+        return self
+
+
+ALONE = "clauses read alone"
 #: Name of a row: kinds of features, what is done to the records learnt from, whether phrases are looked for,
 #: the layer, and whether the records judged are masked too.
 Row = tuple[tuple[str, ...], Callable[[Examples], Examples], bool, type[layers.BlendedLayer], bool]
@@ -87,7 +95,9 @@ ROWS: dict[str, Row] = {
     "learnt from w1 to w9 only": (KINDS, _nine, True, layers.BlendedLayer, False),
     "conclusions masked": (KINDS, _masked, True, layers.BlendedLayer, True),
     "without single clauses": (KINDS, _same, True, layers.BlendedLayer, False),
+    ALONE: (KINDS, _same, True, layers.BlendedLayer, False),
 }
+CLAUSE_LAYER = classifier.ClauseLayer
 #: Rows in which no single clauses are learnt from.
 NO_CLAUSES = ("without the clause reader", "without single clauses")
 
@@ -98,6 +108,7 @@ def judge(
     """Return the records judged, their scores, and whether the first family named is right."""
     kinds, change, phrases, layer, masked = ROWS[name]
     classifier.BlendedLayer = layer  # type: ignore[misc]
+    classifier.ClauseLayer = _ReadAlone if name == ALONE else CLAUSE_LAYER  # type: ignore[misc]
     linear.PHRASES = PHRASES if phrases else ()
     linear.DisclosureModel = partial(classifier.DisclosureModel, kinds=kinds)  # type: ignore[misc,assignment]
     learnt = change([each for each in table.examples if each.author not in fold])
