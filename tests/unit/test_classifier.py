@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.ranking import classifier
 from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
+from triage.ranking.clause_layer import ClauseLayer
 from triage.ranking.fitted import FLOOR, logit, noisy_or
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
-from triage.ranking.readers import Floats
+from triage.ranking.readers import Bools, Floats
 from triage.ranking.signals import gather
 from triage.reading.records import Record
 
@@ -113,6 +115,41 @@ def test_the_same_records_make_the_same_model(
     again = DisclosureModel().fit(reading, labels)
     assert np.array_equal(again.predict(reading).p_family, model.predict(reading).p_family)
     assert np.array_equal(again.held_out_p_open_, model.held_out_p_open_)
+
+
+def test_a_model_without_the_layer_of_clauses_reads_as_it_did(reading: Reading, labels: Labels) -> None:
+    class Before(DisclosureModel):
+        def _fit_clause_layer(self, *_: object) -> None:  # type: ignore[override]
+            return None
+
+    before = Before().fit(reading, labels)
+    assert not hasattr(before, "clause_layer_")
+    found = before.predict(reading)
+    known = before.vocabulary_.known(reading.types), before.vocabulary_.spelling(reading.types)
+    reader = before.clause_reader_
+    margins = reader.margins(before.vocabulary_.units(reading).clauses, reader.type_vectors(*known))
+    assert found.clauses == pytest.approx(margins[:, :-2], abs=CLOSE)
+    assert found.p_any[labels.missed].mean() > found.p_any[~labels.missed].mean()
+
+
+def test_the_layer_of_clauses_learns_from_marked_records_of_others(
+    reading: Reading, labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[Bools] = []
+
+    class Watched(ClauseLayer):
+        def fit(self, *given: Any) -> Self:
+            learnt.append(given[4])
+            return super().fit(*given)
+
+    monkeypatch.setattr(classifier, "ClauseLayer", Watched)
+    some = np.arange(reading.records) % 3 > 0
+    DisclosureModel().fit(reading, replace(labels, marked=some))
+    folds = fold_numbers(labels.groups)
+    assert [each.tolist() for each in learnt[:-1]] == [
+        (some & (folds != fold)).tolist() for fold in range(folds.max() + 1)
+    ]
+    assert learnt[-1].tolist() == some.tolist()
 
 
 def test_held_out_probabilities_were_never_learnt(
