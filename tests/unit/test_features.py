@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -236,3 +237,18 @@ def test_any_kind_can_be_left_out(
     assert set(fitted.coef_) == set(kinds)
     assert np.isfinite(found).all()
     assert np.ptp(found, axis=0).max() > 0.1
+
+
+def test_a_stored_vocabulary_knows_the_same_words_in_the_same_order() -> None:
+    texts = ["He \x00 hit her\nhard", "\u2028 he hit é her", '"hit" her \\ she said'] * 3
+    reading = read(*texts)
+    vocabulary = Vocabulary().fit(reading)
+    stored = pickle.loads(pickle.dumps(vocabulary))  # noqa: S301 (what this test has just written)
+    for name in ("words_", "characters_", "common_"):
+        assert list(getattr(stored, name).items()) == list(getattr(vocabulary, name).items())
+    assert len(stored.words_) > 3
+    before = Vocabulary()
+    before.__setstate__({**vocabulary.__dict__, "words_": dict(vocabulary.words_)})
+    assert before.words_ == vocabulary.words_
+    for mine, its in zip(stored.units(reading), vocabulary.units(reading), strict=True):
+        assert (mine.words != its.words).nnz == (mine.pairs != its.pairs).nnz == 0

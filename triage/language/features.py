@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -65,19 +66,19 @@ class Vocabulary:
         clauses = len(reading.owners)
         words = _presence(reading.clauses, reading.words, (clauses, len(reading.types)))
         often = np.flatnonzero(words.getnnz(axis=0) >= _LEAST)
-        self.words_ = {reading.types[at]: number for number, at in enumerate(often.tolist())}
+        self.words_ = _numbered(reading.types[at] for at in often.tolist())
         keys, rows = self._pair_keys(reading, self._known(reading.types))
         distinct, columns = np.unique(keys, return_inverse=True)
         pairs = _presence(rows, columns.ravel(), (clauses, len(distinct)))
         self.pairs_ = distinct[pairs.getnnz(axis=0) >= _LEAST]
         common = np.flatnonzero(words.getnnz(axis=0) >= _COMMON)
         # No set: it would be stored in another order by each process.
-        self.common_ = dict.fromkeys(reading.types[at] for at in common.tolist())
+        self.common_ = _numbered(reading.types[at] for at in common.tolist())
         self.characters_: dict[str, int] = {}
         within = words @ self._spelt(reading.types, grow=True)
         kept = np.flatnonzero(within.getnnz(axis=0) >= _LEAST_CHARACTERS)
         names = list(self.characters_)
-        self.characters_ = {names[at]: number for number, at in enumerate(kept.tolist())}
+        self.characters_ = _numbered(names[at] for at in kept.tolist())
         self.__dict__.pop("_index", None)
         return self
 
@@ -105,7 +106,17 @@ class Vocabulary:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_index"}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_index"}
+        # One text is unpacked in a fraction of the time that tens of thousands of words take.
+        packed = {name: json.dumps(list(value)) for name, value in kept.items() if isinstance(value, dict)}
+        return kept | packed
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, str):
+                self.__dict__[name] = _numbered(json.loads(value))
+            else:
+                self.__dict__[name] = value
 
     def spelling(self, types: Sequence[str]) -> sp.csr_matrix:
         """Return which known characters each type is spelt with, shape (types, characters)."""
@@ -144,6 +155,10 @@ class Vocabulary:
                     columns.append(column)
         ones = np.ones(len(rows), dtype=np.float32)
         return sp.csr_matrix((ones, (rows, columns)), shape=(len(types), len(index)))
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}
 
 
 def _presence(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sp.csr_matrix:
