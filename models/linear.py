@@ -82,7 +82,8 @@ def labels_of(reading: Reading, whole: Sequence[Example], single: Sequence[Examp
     clauses = np.zeros((len(reading.owners), len(FAMILIES)), dtype=bool)
     cancelling = np.zeros(len(reading.owners), dtype=bool)
     families = _flags([example.disclosed for example in examples])
-    marked = np.array([example.marked for example in examples])
+    placed = np.array([example.marked for example in examples], dtype=bool)
+    marked = placed.copy()
     first = np.searchsorted(reading.owners, np.arange(reading.records + 1))
     for row, example in enumerate(examples):
         part = slice(int(first[row]), int(first[row + 1]))
@@ -102,6 +103,7 @@ def labels_of(reading: Reading, whole: Sequence[Example], single: Sequence[Examp
         groups=np.array([example.author for example in examples]),
         weights=np.array([example.weight for example in examples]),
         whole=np.arange(len(examples)) < len(whole),
+        placed=placed,
     )
 
 

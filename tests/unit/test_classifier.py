@@ -132,7 +132,7 @@ def test_a_model_without_the_layer_of_clauses_reads_as_it_did(reading: Reading, 
     assert found.p_any[labels.missed].mean() > found.p_any[~labels.missed].mean()
 
 
-def test_the_layer_of_clauses_learns_from_marked_records_of_others(
+def test_the_layer_of_clauses_learns_from_records_of_others_with_evidence_marked(
     reading: Reading, labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[Bools] = []
@@ -144,7 +144,7 @@ def test_the_layer_of_clauses_learns_from_marked_records_of_others(
 
     monkeypatch.setattr(classifier, "ClauseLayer", Watched)
     some = np.arange(reading.records) % 3 > 0
-    DisclosureModel().fit(reading, replace(labels, marked=some))
+    DisclosureModel().fit(reading, replace(labels, placed=some))
     folds = fold_numbers(labels.groups)
     assert [each.tolist() for each in learnt[:-1]] == [
         (some & (folds != fold)).tolist() for fold in range(folds.max() + 1)

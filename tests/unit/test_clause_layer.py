@@ -10,7 +10,7 @@ import pytest
 from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
-from triage.ranking.clause_layer import Carried, ClauseLayer, _candidates, _inputs
+from triage.ranking.clause_layer import ClauseLayer, ClauseOdds, _candidates, _inputs
 from triage.ranking.fitted import FLOOR
 from triage.ranking.readers import Bools, Floats
 from triage.reading.records import Record
@@ -103,7 +103,7 @@ def test_neighbours_are_of_the_same_record() -> None:
 
 
 def test_each_record_has_its_strongest_clauses_in_any_company() -> None:
-    carried = Carried(np.array([0, 1, 1, 4]), np.array([2, 2, 3, 2]), np.array([-9.0, 1.5, 0.5, 2.5]))
+    carried = ClauseOdds(np.array([0, 1, 1, 4]), np.array([2, 2, 3, 2]), np.array([-9.0, 1.5, 0.5, 2.5]))
     owners = np.array([0, 0, 0, 2, 2])
     found = carried.strongest(owners, 3, 4)
     assert found.shape == (3, 4, 2)
@@ -115,11 +115,19 @@ def test_each_record_has_its_strongest_clauses_in_any_company() -> None:
 
 def test_clauses_that_were_looked_at_go_before_all_others() -> None:
     margins = np.array([[3.0, 50.0], [1.0, -50.0], [2.0, 0.0]])
-    carried = Carried(np.array([1, 2]), np.array([0, 1]), np.array([-8.0, 0.5]))
+    carried = ClauseOdds(np.array([1, 2]), np.array([0, 1]), np.array([-8.0, 0.5]))
     found = carried.over(margins)
     assert np.argsort(-found[:, 0]).tolist() == [1, 0, 2]
     assert np.argsort(-found[:, 1]).tolist() == [2, 0, 1]
     assert margins[1, 0] == 1.0
+
+
+def test_of_clauses_that_carry_a_family_alike_the_one_with_the_larger_margin_goes_first() -> None:
+    margins = np.array([[0.2], [1.5], [0.4]])
+    alike = ClauseOdds(np.array([0, 1, 2]), np.zeros(3, dtype=np.int64), np.array([0.7, 0.7, 0.7]))
+    assert np.argsort(-alike.over(margins)[:, 0]).tolist() == [1, 2, 0]
+    surer = ClauseOdds(np.array([0, 1, 2]), np.zeros(3, dtype=np.int64), np.array([0.8, 0.7, 0.7]))
+    assert np.argsort(-surer.over(margins)[:, 0]).tolist() == [0, 1, 2]
 
 
 def test_a_night_without_texts_has_no_clause() -> None:

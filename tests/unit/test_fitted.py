@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from models import linear
+from training_data.build import CORPUS_DIR, TrainingTable, corpus_table
 from triage.language.offences import FAMILIES
 from triage.ranking import layers
 from triage.ranking.fitted import Line, Trees, expit, noisy_or
 from triage.ranking.fitting import booster, fit_line, fit_trees
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
 from triage.ranking.readers import Bools, Floats
+from triage.reading.records import Record
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ def test_weights_count_as_often_as_they_say(known: tuple[Floats, Bools]) -> None
     assert fit_trees(x, y, weight).margins(x).mean() > fit_trees(x, y, None).margins(x).mean() + 0.5
 
 
-def _of_before(line: Line, inputs: int) -> tuple[StandardScaler, LogisticRegression]:
+def _of_before(line: Line, inputs: int) -> Pipeline:
     """Return what a model of before kept of a line."""
     chance = np.random.default_rng(0)
     x = chance.normal(size=(50, inputs)) + 1
@@ -98,7 +106,7 @@ def _of_before(line: Line, inputs: int) -> tuple[StandardScaler, LogisticRegress
     regression = clone(LogisticRegression()).fit(x, x[:, 0] > 1)
     regression.coef_ = (line.weights * scaler.scale_)[None, :]
     regression.intercept_ = np.array([line.intercept + line.weights @ scaler.mean_])
-    return scaler, regression
+    return make_pipeline(scaler, regression)
 
 
 def test_models_of_before_read_as_they_did(known: tuple[Floats, Bools]) -> None:
@@ -151,8 +159,43 @@ def test_probabilities_of_any_log_odds_are_finite_and_keep_their_order() -> None
     assert found[1] > 0
 
 
-def test_scoring_loads_no_scikit_learn() -> None:
+def test_other_inputs_than_were_fitted_on_are_refused(known: tuple[Floats, Bools]) -> None:
+    x, y = known
+    for part in (fit_line(x, y, None), fit_trees(x, y, None)):
+        for wrong, shared in ((x[:, :4], None), (np.hstack([x, x]), None), (x[:, :2], x[::3, :3])):
+            with pytest.raises(ValueError, match=r"inputs were given; it was fitted on 6"):
+                part.margins(wrong, shared)
+        with pytest.raises(ValueError, match="900 rows cannot share 7 evenly"):
+            part.margins(x[:, :2], x[:7, 2:])
+        with pytest.raises(ValueError, match="900 rows cannot share 0 evenly"):
+            part.margins(x[:, :2], x[:0, 2:])
+        assert part.margins(x[:0, :2], x[:0, 2:]).shape == (0,)
+
+
+ASKED = """
+import sys, joblib, triage.desk.score_extract, models.linear
+model, some = joblib.load(sys.argv[1])
+found = model.disclose(some)
+recorded = found.p_family > 2
+recorded[0, 0] = True
+print(model.unrecorded(found.p_family, found.p_any, found.p_open, recorded).round(9).tolist())
+print([name for name in sys.modules if name.split(".")[0] == "sklearn"])
+"""
+SOME = [
+    Record("incidents", f"A{at}", AT, AT, text)
+    for at, text in enumerate(["He punched her in the face. She is fine now.", "A dog ran off.", ""])
+]
+
+
+def test_scoring_loads_no_scikit_learn(tmp_path: Path) -> None:
     """It takes as long to import as everything else that `triage score` does before it reads."""
-    asked = "import triage.desk.score_extract, models.linear, sys; print('sklearn' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["False"]
+    examples = corpus_table([CORPUS_DIR / "w8.jsonl", CORPUS_DIR / "w9.jsonl"]).examples[::4]
+    model = linear.build(TrainingTable(examples, ""))
+    joblib.dump((model, SOME), tmp_path / "model.joblib")
+    asked = [sys.executable, "-c", ASKED, str(tmp_path / "model.joblib")]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True)
+    found = model.disclose(SOME)
+    recorded = np.zeros(found.p_family.shape, dtype=bool)
+    recorded[0, 0] = True
+    here = model.unrecorded(found.p_family, found.p_any, found.p_open, recorded)
+    assert said.stdout.splitlines() == [str(here.round(9).tolist()), "[]"]

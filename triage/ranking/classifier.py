@@ -34,6 +34,8 @@ class Labels:
     (records,) names who wrote each: what is weighed was never learnt from the same group. ``weights`` of
     shape (records,) says how much each record counts. ``whole`` of shape (records,) says which are
     whole records; the others are single clauses, which teach the vocabulary and the reader of clauses alone.
+    ``placed`` of shape (records,) says in which records the evidence itself was marked: a short record whose
+    clauses are all taken to say what the record says is ``marked`` too, and tells nothing of neighbours.
     """
 
     families: Bools
@@ -44,6 +46,7 @@ class Labels:
     groups: npt.NDArray[np.str_]
     weights: Floats
     whole: Bools
+    placed: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +153,14 @@ class DisclosureModel:
         self, reading: Reading, whole: Floats, clauses: Floats, y: Labels, folds: npt.NDArray[np.int64]
     ) -> Floats:
         """Fit the layer of clauses; return how surely they carry families, as layers of other folds say."""
-        learnt, weight = y.whole & y.marked, None if (y.weights == 1.0).all() else y.weights
+        learnt, weight = y.whole & y.placed, None if (y.weights == 1.0).all() else y.weights
         shape = (reading.records, y.families.shape[1])
         carried = np.full((*shape, CLAUSES_MOST), FLOOR)
         for fold in range(folds.max() + 1):
             others = learnt & (folds != fold)
             layer = ClauseLayer().fit(reading, whole, clauses, y.clauses, others, weight)
-            said = layer.predict(reading, whole, clauses).strongest(reading.owners, *shape)
-            carried[folds == fold] = said[folds == fold]
+            said = layer.predict(reading, whole, clauses, folds == fold)
+            carried[folds == fold] = said.strongest(reading.owners, *shape)[folds == fold]
         self.clause_layer_ = ClauseLayer().fit(reading, whole, clauses, y.clauses, learnt, weight)
         return carried
 

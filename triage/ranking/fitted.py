@@ -13,6 +13,8 @@ Bools = npt.NDArray[np.bool_]
 _Leaves = npt.NDArray[np.uint16]
 #: Margin of a label that no example bears.
 FLOOR = -6.0
+#: Margin where a clause would stand and none does.
+NO_CLAUSE = -3.0
 #: Leaves of a tree, at most: one bit for each.
 MOST_LEAVES = 16
 _ALL = np.uint16(0xFFFF)
@@ -37,10 +39,10 @@ class Line:
         return cls(weights, intercept - float(scaler.mean_ @ weights))
 
     def margins(self, X: Any, shared: Floats | None = None) -> Floats:
-        """Return log-odds, shape (rows,); see :meth:`Trees.margins` of what is shared."""
-        own = X.shape[1]
+        """Return log-odds, shape (rows,); see :meth:`Trees.margins` of what is shared, and of errors."""
+        own = _own_inputs(X, shared, len(self.weights))
         found = np.asarray(X @ self.weights[:own])
-        if shared is not None:
+        if shared is not None and len(shared):
             found += np.repeat(shared @ self.weights[own:], len(found) // len(shared))
         return found + self.intercept
 
@@ -100,10 +102,16 @@ class Trees:
             Finite values.
         shared : ndarray of shape (rows / k, further inputs), optional
             Inputs after those of ``X`` that every k rows, one after the other, have in common.
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not as many as the trees were fitted on, or the rows do not share them evenly.
         """
+        own = _own_inputs(X, shared, len(self.thresholds))
         left = self._left_over(X, 0)
-        if shared is not None:
-            left &= np.repeat(self._left_over(shared, X.shape[1]), len(X) // len(shared), axis=0)
+        if shared is not None and len(shared):
+            left &= np.repeat(self._left_over(shared, own), len(X) // len(shared), axis=0)
         found = np.full(len(X), self.baseline)
         for values, leaves in zip(self.values, np.ascontiguousarray(left.T), strict=True):
             found += values[_FIRST[leaves]]
@@ -126,6 +134,17 @@ class Trees:
 _FIRST = np.zeros(2**16, dtype=np.uint8)
 for _bit in reversed(range(MOST_LEAVES)):
     _FIRST[1 << _bit :: 2 << _bit] = _bit
+
+
+def _own_inputs(X: Any, shared: Floats | None, inputs: int) -> int:
+    """Return how many inputs rows have of their own; all together must be as many as were fitted on."""
+    rows, own = int(X.shape[0]), int(X.shape[1])
+    more = 0 if shared is None else shared.shape[1]
+    if own + more != inputs:
+        raise ValueError(f"{own + more} inputs were given; it was fitted on {inputs}")
+    if shared is not None and (rows % len(shared) if len(shared) else rows):
+        raise ValueError(f"{rows} rows cannot share {len(shared)} evenly")
+    return own
 
 
 def _in_order(nodes: npt.NDArray[Any], at: int) -> list[int]:
@@ -160,11 +179,11 @@ def noisy_or(p: Floats) -> Floats:
 
 
 def expit(margins: Floats) -> Floats:
-    """Return the probabilities of log-odds, however large."""
+    """Return the probabilities of log-odds of any shape, however large."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -margins)))
 
 
 def logit(p: Floats) -> Floats:
-    """Return the log-odds of probabilities, held away from 0 and 1 by a millionth."""
+    """Return the log-odds of probabilities of any shape, held away from 0 and 1 by a millionth."""
     held = np.clip(p, NEAREST, 1 - NEAREST)
     return np.asarray(np.log(held) - np.log1p(-held))

@@ -31,7 +31,7 @@ def fit_trees(X: Floats, y: Bools, weight: Floats | None) -> Trees:
 
 
 def booster() -> HistGradientBoostingClassifier:
-    """Return what is fitted."""
+    """Return what is fitted: small trees, of no more leaves than :class:`Trees` can keep."""
     return HistGradientBoostingClassifier(
         max_iter=30,
         learning_rate=0.2,

@@ -36,7 +36,8 @@ class BlendedLayer:
     def predict(self, X: Floats, shared: Floats | None = None) -> Floats:
         """Return the probability, shape (rows,).
 
-        Further signals that rows, as many one after the other, have in common may stand in ``shared``.
+        Further signals that every k rows, one after the other, have in common may stand in ``shared``, shape
+        (rows / k, signals).
         """
         lines, trees = self.line_.margins(X, shared), self.trees_.margins(X, shared)
         return expit((np.clip(lines, -_SURE, _SURE) + np.clip(trees, -_SURE, _SURE)) / 2)

@@ -117,7 +117,7 @@ def _wide(coef: Floats, rarities: Floats) -> Floats:
 
 
 def _at_unit_length(sums: Floats) -> Floats:
-    """Return sums over features divided by the length, whose square stands in the last column."""
+    """Return sums over features by length, (units, labels) of (units, labels + 1); its square stands last."""
     return np.asarray(sums[:, :-1] / np.sqrt(np.maximum(sums[:, -1:], 1e-12)))
 
 

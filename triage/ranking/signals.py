@@ -10,13 +10,11 @@ from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading
 from triage.language.tokens import Ints
-from triage.ranking.fitted import FLOOR, expit, logit, noisy_or
+from triage.ranking.fitted import FLOOR, NO_CLAUSE, expit, logit, noisy_or
 from triage.ranking.readers import Bools, Floats
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.
 _BESIDE = 2
-# A cancelling margin where there is no such clause.
-_NO_CLAUSE = -3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def _softplus(x: Floats) -> Floats:
 
 def _cancelling_beside(reading: Reading, first: Ints, clauses: Floats) -> Floats:
     """Return how strongly the strongest clause, those after and those before it take an offence away."""
-    found = np.full((reading.records, 3), _NO_CLAUSE)
+    found = np.full((reading.records, 3), NO_CLAUSE)
     strong, cancelling = clauses[:, -2], clauses[:, -1]
     filled = np.flatnonzero(np.diff(first))
     if not len(filled):
