@@ -14,7 +14,7 @@ import numpy as np
 from training_data.build import TrainingTable
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.scoring import Disclosed, Mark, Marks
 from triage.reading.records import Record
 

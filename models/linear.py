@@ -18,9 +18,9 @@ from triage.language.text import Reading, read_texts
 from triage.language.tokens import Ints
 from triage.language.word_types import PerType
 from triage.ranking.classifier import Disclosure, DisclosureModel, Labels
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.layers import UnrecordedLayer
 from triage.ranking.marks import NO_STATUS, Marks
-from triage.ranking.readers import Bools, Floats
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 

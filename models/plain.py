@@ -10,7 +10,7 @@ import numpy as np
 
 from training_data.build import TrainingTable
 from triage.language.offences import FAMILIES
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.scoring import Disclosed, Marks
 from triage.reading.records import Record
 

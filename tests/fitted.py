@@ -11,8 +11,8 @@ import numpy as np
 from triage.language.offences import FAMILIES
 from triage.learning.champion import Promotion, followed_by
 from triage.learning.signing import Signer
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.marks import Marks
-from triage.ranking.readers import Bools, Floats
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 

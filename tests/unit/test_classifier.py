@@ -23,9 +23,8 @@ from triage.language.text import Reading, read_texts
 from triage.ranking import classifier
 from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
 from triage.ranking.clause_layer import ClauseLayer
-from triage.ranking.fitted import FLOOR, logit, noisy_or
+from triage.ranking.fitted import FLOOR, Bools, Floats, logit, noisy_or
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
-from triage.ranking.readers import Bools, Floats
 from triage.ranking.signals import gather
 from triage.reading.records import Record
 

@@ -11,8 +11,7 @@ from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.ranking.clause_layer import ClauseLayer, ClauseOdds, _candidates, _inputs
-from triage.ranking.fitted import FLOOR
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import FLOOR, Bools, Floats
 from triage.reading.records import Record
 
 COLUMNS = len(FAMILIES) + 2

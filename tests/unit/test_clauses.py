@@ -18,7 +18,8 @@ from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.ranking.classifier import DisclosureModel
-from triage.ranking.readers import Bools, Floats, UnitReader
+from triage.ranking.fitted import Bools, Floats
+from triage.ranking.readers import UnitReader
 
 LINE = {"id": "c1-0001", "text": f"he frimbled her {CANARY}", "discloses": ["robbery"], "cancels": False}
 

@@ -18,9 +18,9 @@ from triage.language.features import KINDS, Units, Vocabulary
 from triage.language.text import Reading, read_texts
 from triage.language.words import CLASSES, classes_of
 from triage.ranking import linear_reader
-from triage.ranking.fitted import FLOOR
+from triage.ranking.fitted import FLOOR, Bools, Floats
 from triage.ranking.linear_reader import LinearReader
-from triage.ranking.readers import Bools, Floats, TypeTable, UnitReader
+from triage.ranking.readers import TypeTable, UnitReader
 from triage.reading.records import Record
 
 AT = datetime(2026, 10, 14, tzinfo=UTC)

@@ -20,10 +20,9 @@ from models import linear
 from training_data.build import CORPUS_DIR, TrainingTable, corpus_table
 from triage.language.offences import FAMILIES
 from triage.ranking import layers
-from triage.ranking.fitted import Line, Trees, expit, noisy_or
+from triage.ranking.fitted import Bools, Floats, Line, Trees, expit, noisy_or
 from triage.ranking.fitting import booster, fit_line, fit_trees
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
-from triage.ranking.readers import Bools, Floats
 from triage.reading.records import Record
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

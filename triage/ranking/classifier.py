@@ -14,9 +14,9 @@ from triage.language.disclosures import Stated, find
 from triage.language.features import KINDS, Units, Vocabulary
 from triage.language.text import Reading
 from triage.ranking.clause_layer import CLAUSES_MOST, ClauseLayer
-from triage.ranking.fitted import FLOOR, logit, noisy_or
+from triage.ranking.fitted import FLOOR, Bools, Floats, logit, noisy_or
 from triage.ranking.layers import BlendedLayer
-from triage.ranking.readers import Bools, Floats, TypeTable, UnitReader
+from triage.ranking.readers import TypeTable, UnitReader
 from triage.ranking.signals import Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.

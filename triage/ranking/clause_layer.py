@@ -9,8 +9,7 @@ import numpy as np
 
 from triage.language.text import Reading
 from triage.language.tokens import Ints
-from triage.ranking.fitted import FLOOR, NO_CLAUSE, Trees
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import FLOOR, NO_CLAUSE, Bools, Floats, Trees
 
 #: Clauses of a record that are looked at for each family: so many of the largest margins, above the least.
 # Source: docs/ranker.md; of the clauses marked as evidence 94 % have such a margin, of all others few.

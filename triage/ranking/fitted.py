@@ -120,13 +120,10 @@ class Trees:
     def _left_over(self, X: Floats, first: int) -> _Leaves:
         """Return the leaves that conditions on the columns of ``X`` leave over, shape (rows, trees)."""
         found = np.full((len(X), len(self.values)), _ALL)
-        for column, (thresholds, left) in enumerate(
-            zip(self.thresholds[first:], self.left[first:], strict=True)
-        ):
-            if column == X.shape[1]:
-                break
+        conditions = zip(X.T, self.thresholds[first:], self.left[first:], strict=False)
+        for values, thresholds, left in conditions:
             if len(thresholds):
-                found &= left[np.searchsorted(thresholds, np.ascontiguousarray(X[:, column]))]
+                found &= left[np.searchsorted(thresholds, np.ascontiguousarray(values))]
         return found
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from triage.language.tokens import Ints
-from triage.ranking.fitted import NEAREST, Line, Trees, expit, logit, noisy_or
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import NEAREST, Bools, Floats, Line, Trees, expit, logit, noisy_or
 
 _SURE = float(np.log(1 - NEAREST) - np.log(NEAREST))
 

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triage.language.disclosures import STATUSES
-from triage.ranking.fitted import logit
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import Bools, Floats, logit
 
 Ints = npt.NDArray[np.int64]
 #: Most places shown for the families of one record, and most that lowered its score.

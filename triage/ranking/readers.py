@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from triage.language.features import Units, Vocabulary
 from triage.language.text import Reading
 from triage.language.word_types import PerType
-from triage.ranking.fitted import FLOOR
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from triage.ranking.fitted import FLOOR, Bools, Floats
 
 
 class UnitReader:

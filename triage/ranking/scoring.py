@@ -14,9 +14,9 @@ import numpy as np
 from triage.language.coverage import covered_families
 from triage.language.disclosures import STATUSES
 from triage.language.offences import FAMILIES, family_of
+from triage.ranking.fitted import Bools, Floats
 from triage.ranking.layers import shift_prevalence
 from triage.ranking.marks import NO_STATUS, Ints, Mark, Marks, lowering, shown
-from triage.ranking.readers import Bools, Floats
 from triage.reading.linking import Matter
 from triage.reading.records import Crime, Record
 from triage.settings import Settings

@@ -10,8 +10,7 @@ from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading
 from triage.language.tokens import Ints
-from triage.ranking.fitted import FLOOR, NO_CLAUSE, expit, logit, noisy_or
-from triage.ranking.readers import Bools, Floats
+from triage.ranking.fitted import FLOOR, NO_CLAUSE, Bools, Floats, expit, logit, noisy_or
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.
 _BESIDE = 2
