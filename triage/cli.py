@@ -94,7 +94,7 @@ def main() -> None:
     app()
 
 
-add_score(app, loaded=lambda *wanted: _model(*wanted))
+add_score(app, named=lambda *wanted: _named(*wanted), loaded=lambda *wanted: _model(*wanted))
 add_train(app, build=lambda *given: _build(*given), actor=lambda name: _actor(name))
 add_retrain(app, retrain=lambda: _retrainer(), actor=lambda name: _actor(name))
 add_evaluate(app, model=lambda *wanted: _model(*wanted), labelled=lambda paths: _labelled(paths))
@@ -280,18 +280,26 @@ def _event(actor: str, action: str, subject: str, run_id: str) -> AuditEvent:
     return AuditEvent(at=datetime.now(UTC), actor=actor, action=action, subject=subject, run_id=run_id)
 
 
-def _model(settings: Settings, name: str | None) -> LoadedModel:
-    """Load a model, by default the one that ranks; a recipe without a signed one is built first."""
-    from models import RECIPES
-    from triage.learning.registry import find, load, serving
+def _named(settings: Settings, name: str | None) -> str | None:
+    """Return the id of the model that a name means, by default of the one that ranks, if there is one."""
+    from triage.learning.registry import find, serving
     from triage.learning.signing import trusted_by
 
     trusted = trusted_by(settings)
-    if name is None:
-        ranks = serving(settings.registry_dir, settings.recipe, trusted)
-        wanted = ranks.model_id if ranks is not None else None
-    else:
-        wanted = find(settings.registry_dir, name, trusted)
+    if name is not None:
+        return find(settings.registry_dir, name, trusted)
+    ranks = serving(settings.registry_dir, settings.recipe, trusted)
+    return ranks.model_id if ranks is not None else None
+
+
+def _model(settings: Settings, name: str | None) -> LoadedModel:
+    """Load a model, by default the one that ranks; a recipe without a signed one is built first."""
+    from models import RECIPES
+    from triage.learning.registry import load
+    from triage.learning.signing import trusted_by
+
+    trusted = trusted_by(settings)
+    wanted = _named(settings, name)
     if wanted is None and (name is None or name in RECIPES):
         recipe = name or settings.recipe
         typer.echo(f"no signed model of the recipe {recipe} yet: building one", err=True)

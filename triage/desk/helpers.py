@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
+from threading import RLock
 from typing import Any, Self
 
 #: Parts that a helper has at a time, so that it need not wait for the next.
@@ -30,6 +31,12 @@ class Helpers:
     def __init__(self, processes: int, modules: Sequence[str]) -> None:
         self._processes = processes
         self._executor: Any = None
+        self._count, self._free = 0, processes * _PARTS_AHEAD
+        self._waiting: deque[tuple[int, Any]] = deque()
+        self._done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        self._there: Callable[[Any], Any] | None = None
+        # What is done already calls back at once, in the thread that asks.
+        self._lock = RLock()
         if processes:
             from joblib.externals.loky import ProcessPoolExecutor
 
@@ -45,43 +52,66 @@ class Helpers:
         if self._executor is not None:
             self._executor.shutdown(kill_workers=True)
 
-    def begin(self, parts: Sequence[Any], *, here: Callable[[Any], Any], there: Callable[[Any], Any]) -> None:
-        """Let the helpers begin.
+    @property
+    def others(self) -> int:
+        """How many helpers there are beside this process."""
+        return self._processes
+
+    def prepare(self, task: Callable[[], object]) -> None:
+        """Let each helper do something before its first part; what goes wrong then will go wrong there."""
+        for _ in range(self._processes):
+            self._executor.submit(_done, task)
+
+    def add(self, part: Any) -> None:
+        """Add something to be done, numbered in the order of adding."""
+        self._waiting.append((self._count, part))
+        self._count += 1
+        self._hand_out()
+
+    def begin(self, *, there: Callable[[Any], Any]) -> None:
+        """Let the helpers begin with what was added, and go on with what will be.
 
         Parameters
         ----------
-        parts : sequence
-            What is to be done.
-        here, there : callable
-            Does one part in this process, or in a helper, to which it is pickled; the result is the same.
+        there : callable
+            Does one part in a helper, to which it is pickled.
         """
-        self._here, self._there = here, there
-        self._count, self._waiting = len(parts), deque(enumerate(parts))
-        self._done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
-        for _ in range(self._processes * _PARTS_AHEAD):
-            self._hand_out()
+        self._there = there
+        self._hand_out()
 
-    def results(self) -> Iterator[tuple[int, Any]]:
-        """Give the number of each part and its result, in any order."""
+    def results(self, here: Callable[[Any], Any]) -> Iterator[tuple[int, Any]]:
+        """Give the number of each part and its result, in any order, once all are added.
+
+        Parameters
+        ----------
+        here : callable
+            Does one part in this process, with the same result as in a helper.
+        """
         for _ in range(self._count):
             own = self._next() if self._done.empty() else None
             if own is None:
                 number, future = self._done.get()
                 yield number, future.result()
             else:
-                yield own[0], self._here(own[1])
+                yield own[0], here(own[1])
 
     def _hand_out(self) -> None:
-        """Give a helper the next part; as soon as it is done, another one."""
-        given = self._next()
-        if given is not None:
-            future = self._executor.submit(self._there, given[1])
-            future.add_done_callback(partial(self._take_back, given[0]))
+        """Give helpers that are free the next parts."""
+        with self._lock:
+            while self._there is not None and self._free:
+                given = self._next()
+                if given is None:
+                    return
+                self._free -= 1
+                future = self._executor.submit(self._there, given[1])
+                future.add_done_callback(partial(self._take_back, given[0]))
 
     def _take_back(self, number: int, future: Future[Any]) -> None:
         self._done.put((number, future))
         if not future.cancelled() and future.exception() is None:
-            self._hand_out()
+            with self._lock:
+                self._free += 1
+                self._hand_out()
 
     def _next(self) -> tuple[int, Any] | None:
         # Helpers are served in another thread: only the taking itself tells whether a part is left.
@@ -89,6 +119,10 @@ class Helpers:
             return self._waiting.popleft()
         except IndexError:
             return None
+
+
+def _done(task: Callable[[], object]) -> None:
+    task()  # what it returns stays in the helper
 
 
 def _prepare(modules: tuple[str, ...]) -> None:

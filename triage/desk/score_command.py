@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from triage.settings import Settings
 
 
-def add_score(app: typer.Typer, *, loaded: Callable[[Settings, str | None], LoadedModel]) -> None:
-    """Add the command to the program, which hands in how a model is loaded."""
+def add_score(
+    app: typer.Typer,
+    *,
+    named: Callable[[Settings, str | None], str | None],
+    loaded: Callable[[Settings, str | None], LoadedModel],
+) -> None:
+    """Add the command to the program, which hands in which model a name means, and how one is loaded."""
 
     @app.command()
     def score(
@@ -77,7 +82,8 @@ def add_score(app: typer.Typer, *, loaded: Callable[[Settings, str | None], Load
                 settings,
                 mapping=columns,
                 moment=moment,
-                model=lambda: loaded(settings, model),
+                named=lambda: named(settings, model),
+                model=lambda known: loaded(settings, known or model),
                 helpers=helpers,
             )
         write_frame(scored.frame, out)

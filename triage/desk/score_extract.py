@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -24,6 +24,7 @@ from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, we
 from triage.reading import Mapping, check_rejected_share, read_extract
 from triage.reading.columns import Records
 from triage.reading.grouping import Groups, Keys, group
+from triage.reading.records import Crime
 from triage.settings import Settings
 
 #: Records scored at a time.
@@ -46,7 +47,8 @@ def score_extract(
     *,
     mapping: Mapping,
     moment: datetime | None,
-    model: Callable[[], LoadedModel],
+    named: Callable[[], str | None],
+    model: Callable[[str | None], LoadedModel],
     helpers: Helpers,
 ) -> Scored:
     """Return the scores of every record of an extract, the same for any number of helpers.
@@ -61,8 +63,10 @@ def score_extract(
         Which column is which.
     moment : datetime or None
         Crimes recorded later are not yet known.
+    named : callable
+        Gives the id of the model, if it need not be built first.
     model : callable
-        Loads the model, once the extract is known to be readable.
+        Loads the model of that id, or else the one to be built, once the extract is known to be readable.
     helpers : Helpers
         Processes that find out what records disclose while this one links them, and scores.
 
@@ -73,45 +77,68 @@ def score_extract(
     """
     # What is imported stays: the collector need not go through it again and again.
     gc.freeze()
+    # Which model ranks may change meanwhile: helpers and this process go by the same one.
+    known = named()
+    scoring = _Scoring(settings, helpers, known)
     imported = partial(import_module, "spacy.tokenizer")
-    read = read_extract(extract, settings, mapping=mapping, as_of=moment, hashed=False, meanwhile=imported)
-    check_rejected_share(read, settings)
-    rejected = sum(count.rejected for count in read.counts.values())
-    unknown = unknown_codes(crime.offence_code for crime in read.crimes)
-    crimes = [crime for crime in read.crimes if moment is None or crime.recorded_at <= moment]
-    parts = dict(enumerate(_parts(Records.of(read.records))))
-    del read
-    loaded = model()
-    helpers.begin(
-        list(parts.values()),
-        here=partial(_disclose, loaded.model),
-        there=partial(
-            _disclose_by_name, settings.registry_dir.absolute(), loaded.model_id, trusted_by(settings)
-        ),
+    read = read_extract(
+        extract, settings, mapping=mapping, as_of=moment, hashed=False, meanwhile=imported, taken=scoring.take
     )
-    groups = group(Keys.of(_joined(parts.values())), crimes, settings, borne_out=True)
-    firsts = [0, *accumulate(map(len, parts.values()))]
-    frames: dict[int, pl.DataFrame] = {}
-    for number, disclosed in helpers.results():
-        leads = groups.leads[firsts[number] : firsts[number + 1]]
-        # Its texts go as soon as it is scored.
-        scores = _weighed(loaded.model, disclosed, parts.pop(number), leads, groups, settings)
-        frames[number] = part_frame(scores)
-    ranked = ranked_frame([frames.pop(number) for number in sorted(frames)])
-    return Scored(frame=ranked, rejected=rejected, unknown_codes=unknown, model_id=loaded.model_id)
+    check_rejected_share(read, settings)
+    crimes = [crime for crime in read.crimes if moment is None or crime.recorded_at <= moment]
+    loaded = model(known)
+    return Scored(
+        frame=scoring.ranked(loaded, crimes),
+        rejected=sum(count.rejected for count in read.counts.values()),
+        unknown_codes=unknown_codes(crime.offence_code for crime in read.crimes),
+        model_id=loaded.model_id,
+    )
 
 
-def _parts(records: Records) -> Iterator[Records]:
-    """Give the records in the order of their keys, each part with memory of its own, which goes with it.
+class _Scoring:
+    """Takes the records of an extract, table by table, and scores them once all are there.
 
-    The tables are taken out of the records one by one, so that no more than one is held twice.
+    Where the model is known, helpers begin with the first table, while this process still reads.
     """
-    tables = records.tables
-    for source in sorted(tables):
-        for part in Records({source: tables.pop(source)}).parts(PART_RECORDS):
+
+    def __init__(self, settings: Settings, helpers: Helpers, known: str | None) -> None:
+        self._settings, self._helpers = settings, helpers
+        self._parts: dict[int, Records] = {}
+        if known is not None:
+            helpers.prepare(partial(_model, *self._kept(known)))
+            helpers.begin(there=self._there(known))
+
+    def take(self, source: str, table: pl.DataFrame) -> None:
+        """Take the records of one table, each part with memory of its own, which goes with it."""
+        for part in Records({source: table}).parts(PART_RECORDS):
             copied = BytesIO()
             part.tables[source].write_ipc(copied)
-            yield Records({source: pl.read_ipc(copied.getvalue())})
+            number = len(self._parts)
+            self._parts[number] = Records({source: pl.read_ipc(copied.getvalue())})
+            self._helpers.add(self._parts[number])
+
+    def ranked(self, loaded: LoadedModel, crimes: Sequence[Crime]) -> pl.DataFrame:
+        """Return the rows of the score file."""
+        model = loaded.model
+        self._helpers.begin(there=self._there(loaded.model_id))
+        # Linking takes records in the order of table and reference, whatever table was read first.
+        ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
+        lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
+        groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
+        frames = []
+        for number, disclosed in self._helpers.results(partial(_disclose, model)):
+            # Its texts go as soon as it is scored.
+            part = self._parts.pop(number)
+            leads = groups.leads[lasts[number] - len(part) : lasts[number]]
+            frames.append(part_frame(_weighed(model, disclosed, part, leads, groups, self._settings)))
+        return ranked_frame(frames)
+
+    def _there(self, model_id: str) -> Callable[[Records], Disclosed]:
+        return partial(_disclose_by_name, *self._kept(model_id))
+
+    def _kept(self, model_id: str) -> tuple[Path, str, TrustedKeys]:
+        """Return what a helper needs to load a model."""
+        return self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings)
 
 
 def _joined(parts: Iterable[Records]) -> Records:
@@ -150,4 +177,4 @@ def _disclose_by_name(registry_dir: Path, model_id: str, trusted: TrustedKeys, p
 def _disclose(model: Ranker, part: Records) -> Disclosed:
     # One thread in each process: the last bits of a product may depend on their number.
     with threadpool_limits(limits=1):
-        return model.disclose(list(part))
+        return model.disclose(part)

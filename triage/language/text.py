@@ -13,6 +13,7 @@ from triage.language.forms import question_numbered
 from triage.language.phrases import index_of
 from triage.language.tokens import COMMA, LINE, NO, NO_ANSWER, STOP, WORD, Ints, Tokens, tokenise
 from triage.language.word_types import Types
+from triage.reading.columns import Records
 from triage.reading.records import Record
 
 Bools = npt.NDArray[np.bool_]
@@ -65,12 +66,16 @@ def read_texts(records: Sequence[Record], phrases: tuple[str, ...] = ()) -> Read
     about, since forms number their questions differently. The words of a question that is answered no, in
     the text or on the form, are left out.
     """
-    texts: list[str] = []
-    given: list[tuple[int, int, str]] = []
-    for row, record in enumerate(records):
-        texts.append(record.text)
-        for number, answer in sorted(record.answers.items()):
-            given.append((row, number, _answer_word(record.form_version, number, answer)))
+    if isinstance(records, Records):  # which need not be made one by one for what their columns say
+        texts, answered = records.texts(), records.answered()
+    else:
+        texts = [record.text for record in records]
+        answered = ((row, record.form_version, record.answers) for row, record in enumerate(records))
+    given = [
+        (row, number, _answer_word(version, number, answer))
+        for row, version, answers in answered
+        for number, answer in sorted(answers.items())
+    ]
     tokens = tokenise(texts)
     return _with_answers(_cut(tokens, index_of(phrases).find(tokens), len(texts)), given)
 

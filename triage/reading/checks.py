@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from triage.reading.columns import NO_ANSWER, micros
+from triage.reading.columns import EPOCH, MICROSECOND, NO_ANSWER, micros
 from triage.reading.mapping import folded
 from triage.reading.raw import Cell
 from triage.reading.records import ANSWERS, CRIME_STATUSES, FORM_VERSIONS
@@ -24,6 +25,10 @@ _NAMES = {"cancel_code": "closing_code"}
 #: Printable ASCII without a blank at either end: a reference that is what it looks like.
 _PLAIN_REFERENCE = re.compile(rf"[!-~](?:[ -~]{{0,{REFERENCE_CHARACTERS_MAX - 2}}}[!-~])?")
 _QUESTION = re.compile(r"q\d+")
+#: Moments of ISO 8601 with an offset, one a line, of years that any reader takes.
+_PLAIN_MOMENTS = re.compile(
+    r"(?:(?:19|20|21)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|[+-]\d\d:\d\d)(?:\n|\Z))*", re.ASCII
+)
 
 
 def plain_records(
@@ -115,25 +120,36 @@ def _references(given: Sequence[Cell], reader: Reader, odd: set[int], *, needed:
     return found
 
 
+def _each_moment(given: Sequence[Cell], reader: Reader) -> list[int | None]:
+    """Return the microseconds since 1970 of each cell, None for one that is no moment.
+
+    `Reader.moment` says what is one. Where all cells say their offset and the force has no formats of its own
+    it says the same as the standard library, which is asked ten times as quickly.
+    """
+    if not reader.time_formats and set(map(type, given)) <= {str}:
+        texts: Sequence[str] = given  # type: ignore[assignment]
+        try:
+            if _PLAIN_MOMENTS.fullmatch("\n".join(texts)):
+                return [(datetime.fromisoformat(text) - EPOCH) // MICROSECOND for text in texts]
+        except ValueError:
+            pass  # such as a thirtieth of February: one by one, below
+    moments = map(reader.moment, given)
+    return [None if moment is None else micros(moment) for moment in moments]
+
+
 def _moments(given: Sequence[Cell], reader: Reader, odd: set[int]) -> list[int]:
-    found = []
-    for place, cell in enumerate(given):
-        moment = reader.moment(cell)
-        if moment is None:
-            odd.add(place)
-            found.append(0)
-        else:
-            found.append(micros(moment))
-    return found
+    found = _each_moment(given, reader)
+    odd.update(place for place, moment in enumerate(found) if moment is None)
+    return [moment or 0 for moment in found]
 
 
 def _closings(
     given: Sequence[Cell], opened: Sequence[int], reader: Reader, odd: set[int]
 ) -> list[int | None]:
+    told = iter(_each_moment([cell for cell in given if cell != ""], reader))
     found: list[int | None] = []
     for place, cell in enumerate(given):
-        moment = reader.moment(cell) if cell != "" else None
-        closed = None if moment is None else micros(moment)
+        closed = None if cell == "" else next(told)
         if cell != "" and (closed is None or closed < opened[place]):
             odd.add(place)
         found.append(closed)

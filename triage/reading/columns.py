@@ -80,6 +80,21 @@ class Records(Sequence[Record]):
             for at in range(0, frame.height, most):
                 yield Records({source: frame.slice(at, most)})
 
+    def texts(self) -> list[str]:
+        """Return the text of each record."""
+        return [text for frame in self.tables.values() for text in _strings(frame, "text")]
+
+    def answered(self) -> Iterator[tuple[int, str, Mapping[int, str]]]:
+        """Give the place of each form with answers, its version and its answers by question."""
+        first = 0
+        for frame in self.tables.values():
+            if "answers" in frame.columns:
+                columns = zip(_strings(frame, "form_version"), _strings(frame, "answers"), strict=True)
+                for place, (version, signs) in enumerate(columns, start=first):
+                    if signs:
+                        yield place, version, _answers(signs)
+            first += frame.height
+
     def opened_after(self, moment: datetime) -> int:
         """Return how many records were opened after a moment."""
         return sum(int((frame["opened_at"] > micros(moment)).sum()) for frame in self.tables.values())
@@ -129,6 +144,10 @@ class Records(Sequence[Record]):
 
     def __repr__(self) -> str:
         return f"<{self._length} records>"
+
+
+def _strings(frame: pl.DataFrame, name: str) -> list[str]:
+    return frame.get_column(name).to_list() if name in frame.columns else [""] * frame.height
 
 
 def _same(one: object, other: object) -> bool:

@@ -95,6 +95,7 @@ def read_extract(
     progress: Progress | None = None,
     hashed: bool = True,
     meanwhile: Callable[[], object] | None = None,
+    taken: Callable[[str, pl.DataFrame], None] | None = None,
 ) -> Extract:
     """Return the records and crimes of one night, and every row that is neither with its reason.
 
@@ -115,6 +116,9 @@ def read_extract(
         Whether the extract is to be told from others by its ``digest``, which is empty otherwise.
     meanwhile : callable, optional
         Called once, while a child process tries whether Parquet files can be read; at once without any.
+    taken : callable, optional
+        Given each table of records as soon as it is read, by name and as `Records` holds it; what is returned
+        then holds no records.
 
     Raises
     ------
@@ -132,6 +136,7 @@ def read_extract(
     rejects: list[RejectedRow] = []
     counts = dict.fromkeys(TABLES, TableCount(0, 0, 0))
     unused: dict[str, tuple[str, ...]] = {}
+    later = 0
     check_parquet((source for source in sources.values() if isinstance(source, Path)), meanwhile)
     for table in (name for name in TABLES if name in sources):
         raw = sources[table]
@@ -142,7 +147,11 @@ def read_extract(
         if table == "crimes":
             crimes = read.crimes
         else:
-            frames[table] = read.records
+            later += Records({table: read.records}).opened_after(as_of) if as_of is not None else 0
+            if taken is None:
+                frames[table] = read.records
+            else:
+                taken(table, read.records)
         rejects += read.rejects
         notes += [note for note in read.notes if note not in notes]
         counts[table] = read.count
@@ -153,10 +162,8 @@ def read_extract(
     if "crimes" not in sources:
         notes.append("there is no table crimes: every crime that a text discloses counts as unrecorded")
     records = Records(frames)
-    if as_of is not None:
-        later = records.opened_after(as_of)
-        if later:
-            notes.append(f"{later:,} records are later than the moment as of which the extract is read")
+    if later:
+        notes.append(f"{later:,} records are later than the moment as of which the extract is read")
     ordered = sorted_rejects(rejects)
     digest = _digest(records, crimes, ordered) if hashed else ""
     return Extract(records, crimes, ordered, counts, tuple(notes), digest)

@@ -1,0 +1,102 @@
+"""Scoring with several processes: the same file as with one, whatever comes first, and the same errors."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from triage.cli import app
+from triage.desk.score_extract import PART_RECORDS
+
+Run = Callable[..., Any]
+SAID = ("SHE SAYS HE RAPED HER LAST YEAR", "LOST DOG RETURNED", "HE PUNCHED HER IN THE FACE", "RTC NO INJURY")
+#: Of every table more than one part, and last the first of the names.
+ROWS = {"incidents": PART_RECORDS + 300, "referrals": 2 * PART_RECORDS + 1, "assessments": 40}
+#: A crime is recorded of these, and none of the records 28 places further, which say the same.
+RECORDED = (
+    "assessments-4",
+    "incidents-4",
+    f"incidents-{PART_RECORDS + 40}",
+    f"referrals-{PART_RECORDS + 40}",
+)
+TIMES = {"incidents": "opened_at", "referrals": "received_at", "assessments": "completed_at"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, canary: str) -> Path:
+    """An extract of several tables, and one whose last table cannot be read."""
+    folder = tmp_path_factory.mktemp("scored")
+    for name in ("extract", "torn"):
+        (folder / name).mkdir()
+        for table, count in ROWS.items():
+            with (folder / name / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+                form = [["form_version", "q1"], ["dara", "Y"]] if table == "assessments" else [[], []]
+                rows = csv.writer(file)
+                rows.writerow(["record_ref", TIMES[table], "text", *form[0]])
+                for number in range(count):
+                    text = f"{SAID[number % 4]} {'AGAIN ' * (number % 7)}{number} {canary}"
+                    rows.writerow([f"{table}-{number}", f"2026-10-13T10:{number % 60:02}", text, *form[1]])
+    crimes = "".join(f"42/{number}/26,{ref},2026-10-13T20:00,rape\n" for number, ref in enumerate(RECORDED))
+    (folder / "extract" / "crimes.csv").write_text(f"crime_ref,record_ref,recorded_at,offence_code\n{crimes}")
+    (folder / "torn" / "referrals.csv").write_text("record_ref,text\nR1,TOLD\n")
+    built = CliRunner().invoke(app, ["train", "--recipe", "word_search"], env=_settings(folder))
+    assert built.exit_code == 0, built.stderr
+    return folder
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    return {"TRIAGE_REGISTRY_DIR": str(folder / "registry"), "TRIAGE_RECIPE": "word_search"}
+
+
+def score(folder: Path, out: Path, *words: str, extract: str = "extract", **env: str) -> Any:
+    given = ["score", str(folder / extract), "--out", str(out), *words]
+    return CliRunner().invoke(app, given, env={**_settings(folder), **env})
+
+
+def test_two_processes_write_what_one_does(folder: Path, tmp_path: Path) -> None:
+    written = []
+    for jobs in ("1", "2", "3"):
+        result = score(folder, tmp_path / f"{jobs}.csv", "--jobs", jobs)
+        assert result.exit_code == 0, result.stderr
+        written.append((tmp_path / f"{jobs}.csv").read_bytes())
+    assert written[0] == written[1] == written[2]
+    frame = pl.read_csv(tmp_path / "1.csv")
+    assert dict(frame.group_by("source").len().rows()) == ROWS
+    scores = dict(frame.select("record_ref", "score_01").rows())
+    for reference in RECORDED:
+        table, number = reference.split("-")
+        assert scores[reference] < scores[f"{table}-{int(number) + 28}"]
+
+
+def test_a_model_that_is_built_first_serves_helpers_too(folder: Path, tmp_path: Path) -> None:
+    own = {"TRIAGE_REGISTRY_DIR": str(tmp_path / "registry")}
+    result = score(folder, tmp_path / "built.csv", "--jobs", "2", **own)
+    assert "building one" in result.stderr
+    assert score(folder, tmp_path / "known.csv", "--jobs", "2").exit_code == 0
+    assert (tmp_path / "built.csv").read_bytes() == (tmp_path / "known.csv").read_bytes()
+
+
+def test_a_table_torn_after_helpers_began_ends_with_11(folder: Path, tmp_path: Path, canary: str) -> None:
+    result = score(folder, tmp_path / "a.csv", "--jobs", "2", extract="torn")
+    assert result.exit_code == 11
+    assert "referrals" in result.stderr
+    assert canary not in result.output
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_an_altered_model_ends_with_12_whoever_loads_it(folder: Path, tmp_path: Path) -> None:
+    model = next((folder / "registry").glob("*/model.joblib"))
+    kept = model.read_bytes()
+    model.write_bytes(kept[:-1] + b"x")
+    try:
+        result = score(folder, tmp_path / "a.csv", "--jobs", "2")
+    finally:
+        model.write_bytes(kept)
+    assert result.exit_code == 12
+    assert "Traceback" not in result.output
