@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -154,9 +155,15 @@ def test_the_command_reports_registers_and_stops(
     groups.write_text("record_ref,age_band\nw25-001,18 to 24\n")
     words = ["retrain", "--recipe", "dash_count", "--as-of", NOW.isoformat(), "--actor", "a.person"]
     words += [word for path in STUDENTS for word in ("--corpus", str(path))]
+    past = tmp_path / "past"
+    shutil.copytree(ROOT / "training_data" / "sample_extract", past)
+    files = sorted(past.iterdir())
     before = serving(settings.registry_dir, settings.recipe, trusted_by(settings))
-    told = CliRunner().invoke(app, [*words, "--groups", str(groups)])
+    told = CliRunner().invoke(app, [*words, "--groups", str(groups), "--history", str(past)])
     assert told.exit_code == 0, told.output
+    assert f"{past}: 147 past records, " in told.output
+    assert " 3 rows rejected" in told.output
+    assert sorted(past.iterdir()) == files
     assert "recall at budget" in told.stdout
     assert "Nothing was promoted" in told.stdout
     assert CANARY not in told.output.lower()

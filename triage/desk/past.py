@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from triage.language.offences import unknown_codes
 from triage.reading import check_rejected_share, mapping_for, read_extract
 from triage.reading.linking import Matter, link
 from triage.settings import Settings
 
 
-def past_matters(folder: Path, settings: Settings) -> tuple[tuple[Matter, ...], str]:
-    """Return the matters of a past extract, and the digest of its content.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The matters of a past extract, the digest of its content, and what was read besides, for people."""
+
+    matters: tuple[Matter, ...]
+    digest: str
+    said: str
+
+
+def past_matters(folder: Path, settings: Settings) -> Past:
+    """Return the matters of a past extract.
 
     Raises
     ------
@@ -21,4 +32,15 @@ def past_matters(folder: Path, settings: Settings) -> tuple[tuple[Matter, ...], 
     mapped = columns.applied_to(settings)
     read = read_extract(folder, mapped, mapping=columns)
     check_rejected_share(read, mapped)
-    return link(read, mapped).matters, read.digest
+    linked = link(read, mapped)
+    rejected = sum(count.rejected for count in read.counts.values())
+    unknown = unknown_codes(crime.offence_code for crime in read.crimes)
+    said = [f"{folder}: {len(read.records)} past records", f"{len(read.crimes)} crimes"]
+    said += [f"{rejected} rows rejected"] if rejected else []
+    said += [f"{len(linked.orphan_crimes)} crimes raised from none of them"] if linked.orphan_crimes else []
+    said += (
+        [f"offence codes that no family knows and nothing is learnt from: {', '.join(unknown)}"]
+        if unknown
+        else []
+    )
+    return Past(linked.matters, read.digest, ", ".join(said))

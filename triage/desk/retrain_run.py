@@ -86,11 +86,11 @@ def run_retraining(
     store.record(AuditEvent(now, actor, "combination", "retraining", details=asked))
     matters: list[Matter] = []
     digests = []
-    for folder in wanted.history:
-        found, digest = past_matters(folder, settings)
-        matters += found
-        digests.append(digest)
-        say(f"{folder}: {sum(len(each.records) for each in found)} past records")
+    for extract in wanted.history:
+        past = past_matters(extract, settings)
+        matters += past.matters
+        digests.append(past.digest)
+        say(past.said)
     report = retrain(
         Material(
             decided=lambda moment: store.decided(moment, rules),

@@ -117,10 +117,10 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         matters: list[Matter] = []
         digests = []
         for folder in history or ():
-            found, digest = past_matters(folder, settings)
-            matters.extend(found)
-            digests.append(digest)
-            typer.echo(f"{folder}: {sum(len(each.records) for each in found)} past records", err=True)
+            past = past_matters(folder, settings)
+            matters.extend(past.matters)
+            digests.append(past.digest)
+            typer.echo(past.said, err=True)
         known = _decisions(settings, moment, actor(None), tuple(by_group)) if decisions else ((), ())
         if by_group:
             typer.echo(matched(by_group, [each.record_ref for each in known[1]]), err=True)
