@@ -120,7 +120,7 @@ def in_order(request: Request, call: Callable[[Task[[Night], None], Night], None
         night = Night(request, settings, store, clock=lambda: datetime.now(UTC))
         call(read, night)
         if night.lacks_model:
-            _log(f"no signed model of the recipe {settings.recipe} yet: building one, in a minute or two")
+            _log(f"no signed model of the recipe {settings.recipe} yet: building one, in a few minutes")
             call(build_model, night)
         night.identify()
         if not night.was_published:

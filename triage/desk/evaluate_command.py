@@ -52,7 +52,7 @@ def add_evaluate(
             typer.Option(
                 "--model",
                 metavar="NAME",
-                help="A model or recipe; may repeat; that of the settings by default.",
+                help="A model or recipe; may repeat; the one that ranks by default.",
             ),
         ] = None,
         baselines: Annotated[

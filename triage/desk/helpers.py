@@ -58,7 +58,7 @@ class Helpers:
         return self._processes
 
     def prepare(self, task: Callable[[], object]) -> None:
-        """Let each helper do something before its first part; what goes wrong then will go wrong there."""
+        """Let helpers do something while there is no part yet; what fails there fails again with the part."""
         for _ in range(self._processes):
             self._executor.submit(_done, task)
 
@@ -122,7 +122,7 @@ class Helpers:
 
 
 def _done(task: Callable[[], object]) -> None:
-    task()  # what it returns stays in the helper
+    task()  # what it returns stays in the helper and is not sent back
 
 
 def _prepare(modules: tuple[str, ...]) -> None:

@@ -33,9 +33,7 @@ def add_score(
         out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .csv or .parquet.")],
         model: Annotated[
             str | None,
-            typer.Option(
-                "--model", metavar="NAME", help="A model or recipe; that of the settings by default."
-            ),
+            typer.Option("--model", metavar="NAME", help="A model or recipe; the one that ranks by default."),
         ] = None,
         mapping: Annotated[
             Path | None,
