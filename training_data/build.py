@@ -42,7 +42,7 @@ _PAIR_LETTER = re.compile(r"(?<=[0-9])[ab]$")
 class TrainingTable:
     """Labelled records, and the SHA-256 of what they were read from.
 
-    ``clauses`` are single ones, labelled like records, that teach the reader of clauses alone. ``counts``
+    ``clauses`` are single ones, labelled like records, that teach the readers and no layer. ``counts``
     says how many records came from where and what became of the decisions; ``weights`` how the decisions were
     weighed, None without any.
     """

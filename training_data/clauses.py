@@ -1,4 +1,4 @@
-"""Single clauses of the corpus, labelled: they teach which clause says what, and nothing of whole records."""
+"""Single clauses of the corpus, labelled: they teach which clause says what, and little of whole records."""
 
 from __future__ import annotations
 

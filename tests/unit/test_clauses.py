@@ -1,11 +1,10 @@
-"""Single clauses teach the reader of clauses, and nothing of whole records."""
+"""Single clauses teach both readers, the one of records a little, and no layer."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from models.linear import labels_of
@@ -89,7 +88,7 @@ def said_of(model: DisclosureModel, reading: Reading) -> Floats:
     return model.clause_reader_.margins(units, model.clause_reader_.type_vectors(*known))
 
 
-def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], canary: str) -> None:
+def test_clauses_teach_both_readers_and_no_layer(whole: tuple[Example, ...], canary: str) -> None:
     single = [
         *clauses_in(content(*({"text": f"he frimbled her {what}"} for what in "abcdefgh")), "c1.jsonl"),
         *clauses_in(
@@ -120,10 +119,12 @@ def test_clauses_teach_the_reader_of_clauses_alone(whole: tuple[Example, ...], c
         labels_of(read_texts([each.record for each in whole], PHRASES), whole),
     )
     assert said_of(taught, asked)[0, robbery] > 0 > said_of(untaught, asked)[0, robbery]
-    # No whole record has the word: the reader of records gives it no weight.
+    # No whole record has the word: the reader of records learnt it from the clauses too, but less.
     word = taught.vocabulary_.words_["frimbled"]
-    assert np.any(taught.clause_reader_.coef_["words"][word])
-    assert not np.any(taught.record_reader_.coef_["words"][word])
+    by_clauses, by_records = (
+        reader.coef_["words"][word][robbery] for reader in (taught.clause_reader_, taught.record_reader_)
+    )
+    assert by_clauses > by_records > 0
 
 
 def test_labelled_files_that_are_named_come_without_the_clauses_that_ship() -> None:

@@ -21,6 +21,8 @@ from triage.ranking.signals import Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
+#: How much a single clause counts to the reader of records, to whom a whole record counts 1.
+_SINGLE_WEIGHT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Labels:
     disclose a crime that nobody recorded. ``groups`` of shape
     (records,) names who wrote each: what is weighed was never learnt from the same group. ``weights`` of
     shape (records,) says how much each record counts. ``whole`` of shape (records,) says which are
-    whole records; the others are single clauses, which teach the vocabulary and the reader of clauses alone.
+    whole records; the others are single clauses, which teach the vocabulary and the readers, and no layer.
     ``placed`` of shape (records,) says in which records the evidence itself was marked: a short record whose
     clauses are all taken to say what the record says is ``marked`` too, and tells nothing of neighbours.
     """
@@ -133,13 +135,13 @@ class DisclosureModel:
         apparent = np.zeros(material.reading.records, dtype=bool)
         apparent[material.reading.owners[y.cancelling]] = True
         apparent &= ~y.families.any(axis=1)
-        records, clauses = rows & y.whole, (rows & y.marked)[material.reading.owners]
+        clauses = (rows & y.marked)[material.reading.owners]
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
-            material.records.rows(records),
+            material.records.rows(rows),
             material.known,
             material.spelt,
-            np.column_stack([y.families, y.families.any(axis=1), apparent])[records],
-            y.weights[records],
+            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows],
+            np.where(y.whole, y.weights, _SINGLE_WEIGHT)[rows],
         )
         clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
             material.clauses.rows(clauses),
