@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,10 @@ def print_summary(summary: Summary, console: Console) -> None:
         first = summary.queue[0].item.record_ref
         console.print("Read them:  triage queue list", markup=False, highlight=False)
         console.print(
-            f"            triage queue show {_plain(first)}", markup=False, highlight=False, soft_wrap=True
+            f"            triage queue show {_as_word(_plain(first))}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
     console.print(f"Run files:  {summary.folder}", markup=False, highlight=False, soft_wrap=True)
 
@@ -146,3 +150,8 @@ def markdown(summary: Summary) -> str:
         "|---|---|",
     ]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in count_lines(summary))])
+
+
+def _as_word(reference: str) -> str:
+    """Return a reference as a shell takes it: for one word, and for no option."""
+    return f"{'-- ' if reference.startswith('-') else ''}{shlex.quote(reference)}"

@@ -58,7 +58,10 @@ class Settings(BaseSettings):
     mapping_file: Path | None = Field(
         None, description="TOML file that says which of the force's columns is which; see docs/mapping.md."
     )
-    recipe: str = Field("linear", description="Recipe of the model that ranks (a name in `models.RECIPES`).")
+    recipe: str = Field(
+        "linear",
+        description="Recipe of the model that ranks until one is promoted (a name in `models.RECIPES`).",
+    )
     timezone: str = Field("Europe/London", description="Zone of times that carry no offset.")
     own_force_prefixes: tuple[str, ...] = Field(
         (),

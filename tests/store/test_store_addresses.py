@@ -69,6 +69,14 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     assert str(file) in str(caught.value)
 
 
+def test_what_sqlite_says_while_a_store_is_made_is_no_bug(tmp_path: Path) -> None:
+    file = tmp_path / "triage.db"
+    file.write_text("a letter, not a database\n" * 100, encoding="utf-8")
+    with open_store(f"sqlite:///{file}") as store, pytest.raises(StoreError, match="SQLITE_NOTADB") as caught:
+        store.prepare()
+    assert str(file) in str(caught.value)
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

@@ -146,6 +146,23 @@ def test_what_goes_wrong_has_its_exit_code(
     assert not list(tmp_path.glob("a.*"))
 
 
+@pytest.mark.parametrize("kept", ["INCIDENTS.CSV", "incidents.csv"])
+@pytest.mark.parametrize("named", ["extract/INCIDENTS.CSV", "extract/Incidents.csv", "source/kept.csv"])
+def test_no_table_of_the_extract_is_overwritten(
+    run: Run, tmp_path: Path, canary: str, kept: str, named: str
+) -> None:
+    extract = write_extract(tmp_path / "extract", canary)
+    (tmp_path / "source").mkdir()
+    source = (extract / "incidents.csv").rename(tmp_path / "source" / "kept.csv")
+    (extract / kept).symlink_to(source)
+    before = source.read_bytes()
+    result = run("score", "extract", "--out", named)
+    assert result.exit_code == 2
+    assert "replace a table" in result.stderr
+    assert source.read_bytes() == before
+    assert sorted(each.name for each in extract.iterdir()) == sorted([kept, "crimes.csv"])
+
+
 def test_a_misspelt_recipe_lists_the_known(run: Run, tmp_path: Path, canary: str) -> None:
     write_extract(tmp_path / "extract", canary)
     result = run("score", "extract", "--out", "a.csv", TRIAGE_RECIPE="liner")

@@ -87,14 +87,20 @@ def test_an_encoding_of_the_mapping_goes_first(tmp_path: Path, canary: str) -> N
 
 @pytest.mark.parametrize(
     ("tail", "mapping"),
-    [(b"\x81", {}), ("éèà".encode() + b"\xe9,", {}), (b"\xff", {"incidents": {"encoding": "utf-8"}})],
-    ids=["no encoding", "mixed", "named"],
+    [
+        (b"\x81", {}),
+        ("éèà".encode() + b"\xe9,", {}),
+        ("éèà".encode() + b"\xed\xa0\x80,", {}),
+        (b"\xff", {"incidents": {"encoding": "utf-8"}}),
+    ],
+    ids=["no encoding", "mixed", "half a pair", "named"],
 )
 def test_bytes_that_are_no_text(tail: bytes, mapping: dict[str, Any], tmp_path: Path, canary: str) -> None:
     content = HEADER.encode() + b"I1,2026-03-01," + canary.encode() + tail
     with pytest.raises(ExtractError) as caught:
         read(tmp_path, mapping, incidents_csv=content)
     assert canary not in str(caught.value)
+    assert " 0 places" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.exit_code == 11
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +106,87 @@ def test_an_altered_model_ends_with_12_whoever_loads_it(folder: Path, tmp_path: 
         model.write_bytes(kept)
     assert result.exit_code == 12
     assert "Traceback" not in result.output
+
+
+@contextmanager
+def at_work(folder: Path, out: Path, extract: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command with two helpers, as a shell would."""
+    words = [sys.executable, "-m", "triage", "score", str(folder / extract), "--out", str(out), "--jobs", "3"]
+    with subprocess.Popen(
+        words,
+        env={**os.environ, **_settings(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def helpers_of(started: subprocess.Popen[str]) -> list[int]:
+    """Return the helpers, once both are there."""
+    for _ in range(600):
+        children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+        found = [int(child) for child in children if b"--process-name" in _words(child)]
+        if len(found) == 2:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("no helpers were started")
+
+
+def _words(process: str) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture(scope="module")
+def many(folder: Path, canary: str) -> str:
+    """An extract that takes a while."""
+    (folder / "many").mkdir()
+    lines = [f"R{number},2026-10-13T10:00,{SAID[number % 4]} {number} {canary}" for number in range(40_000)]
+    table = "\n".join(["record_ref,received_at,text", *lines, ""])
+    (folder / "many" / "referrals.csv").write_text(table)
+    return "many"
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux who is whose child")
+
+
+@needs_proc
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_helpers_end_with_whoever_started_them(folder: Path, tmp_path: Path, many: str, sent: int) -> None:
+    with at_work(folder, tmp_path / "a.csv", many) as started:
+        helpers = helpers_of(started)
+        started.send_signal(sent)
+        # Whoever reads what the command says gets to its end: nobody is left who might say more.
+        started.communicate(timeout=60)
+    assert started.returncode == -sent
+    assert not any(b"--process-name" in _words(str(helper)) for helper in helpers)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_proc
+def test_a_helper_that_is_killed_ends_the_run_in_plain_words(
+    folder: Path, tmp_path: Path, many: str, canary: str
+) -> None:
+    with at_work(folder, tmp_path / "a.csv", many) as started:
+        os.kill(helpers_of(started)[0], signal.SIGKILL)
+        said, _ = started.communicate(timeout=120)
+    assert started.returncode == 2
+    assert "a helper was ended from outside" in said
+    assert "Traceback" not in said
+    assert canary not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_extract_without_tables_is_refused_without_a_word_of_threads(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with at_work(tmp_path, tmp_path / "a.csv", "none") as started:
+        said, _ = started.communicate(timeout=120)
+    assert started.returncode == 11
+    assert said.startswith("the extract has no table of records")
+    assert "Exception" not in said

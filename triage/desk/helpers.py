@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
-from threading import RLock
+from threading import RLock, Thread
+from time import sleep
 from typing import Any, Self
+
+from triage.errors import UsageError
 
 #: Parts that a helper has at a time, so that it need not wait for the next.
 _PARTS_AHEAD = 2
+#: How often a helper looks whether the process that started it is still there.
+_LOOK_SECONDS = 0.5
 #: Threads of one process would be in the way of the others.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 
@@ -41,9 +47,11 @@ class Helpers:
             from joblib.externals.loky import ProcessPoolExecutor
 
             # Not joblib's own pool, in which a model may have to be built meanwhile.
-            self._executor = ProcessPoolExecutor(max_workers=processes, env=_ONE_THREAD)
+            self._executor = ProcessPoolExecutor(
+                max_workers=processes, env=_ONE_THREAD, initializer=_end_with, initargs=(os.getpid(),)
+            )
             for _ in range(processes):
-                self._executor.submit(_prepare, tuple(modules))
+                self._submit(_prepare, tuple(modules))
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +68,7 @@ class Helpers:
     def prepare(self, task: Callable[[], object]) -> None:
         """Let helpers do something while there is no part yet; what fails there fails again with the part."""
         for _ in range(self._processes):
-            self._executor.submit(_done, task)
+            self._submit(_done, task)
 
     def add(self, part: Any) -> None:
         """Add something to be done, numbered in the order of adding."""
@@ -91,20 +99,37 @@ class Helpers:
             own = self._next() if self._done.empty() else None
             if own is None:
                 number, future = self._done.get()
-                yield number, future.result()
+                try:
+                    result = future.result()
+                except BrokenExecutor as error:
+                    raise UsageError(
+                        "a helper was ended from outside, most often for want of memory",
+                        where="--jobs",
+                        mend="call again, with fewer processes",
+                    ) from error
+                yield number, result
             else:
                 yield own[0], here(own[1])
 
     def _hand_out(self) -> None:
-        """Give helpers that are free the next parts."""
+        """Give helpers that are free the next parts, but for one that this process may do meanwhile."""
         with self._lock:
-            while self._there is not None and self._free:
+            while self._there is not None and self._free and len(self._waiting) > 1:
                 given = self._next()
                 if given is None:
                     return
                 self._free -= 1
-                future = self._executor.submit(self._there, given[1])
+                future = self._submit(self._there, given[1])
                 future.add_done_callback(partial(self._take_back, given[0]))
+
+    def _submit(self, task: Callable[..., Any], *given: Any) -> Future[Any]:
+        try:
+            submitted: Future[Any] = self._executor.submit(task, *given)
+        except BrokenExecutor as error:
+            # Whoever asks for results is told; in the thread in which helpers are served nobody would be.
+            submitted = Future()
+            submitted.set_exception(error)
+        return submitted
 
     def _take_back(self, number: int, future: Future[Any]) -> None:
         self._done.put((number, future))
@@ -119,6 +144,17 @@ class Helpers:
             return self._waiting.popleft()
         except IndexError:
             return None
+
+
+def _end_with(parent: int) -> None:
+    """End this process as soon as the one that started it is no more, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _done(task: Callable[[], object]) -> None:

@@ -123,6 +123,17 @@ def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
 def _is_of_extract(out: Path, extract: Path, columns: Mapping) -> bool:
     from triage.reading.records import TABLES
 
-    if not extract.is_dir() or out.resolve().parent != extract.resolve():
+    if not extract.is_dir():
         return False
-    return not {out.stem, out.name}.isdisjoint({*TABLES, *(getattr(columns, each).file for each in TABLES)})
+    names = {*TABLES, *(getattr(columns, each).file or each for each in TABLES)}
+    known = {name.casefold() for name in names}
+    if out.resolve().parent == extract.resolve() and _names(out) & known:
+        return True
+    try:
+        return out.exists() and any(path.samefile(out) for path in extract.iterdir() if _names(path) & known)
+    except OSError:
+        return False  # what cannot be looked at cannot be read either, which reading says
+
+
+def _names(path: Path) -> set[str]:
+    return {path.stem.casefold(), path.name.casefold()}

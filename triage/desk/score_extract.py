@@ -23,12 +23,14 @@ from triage.learning.signing import TrustedKeys, trusted_by
 from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract
 from triage.reading.columns import Records
-from triage.reading.grouping import Groups, Keys, group
+from triage.reading.grouping import Keys, group
 from triage.reading.records import Crime
 from triage.settings import Settings
 
 #: Records scored at a time.
 PART_RECORDS = 1_000
+#: Crimes recorded for a matter, by the place of its first record.
+Crimes = dict[int, tuple[Crime, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,14 @@ class _Scoring:
     def __init__(self, settings: Settings, helpers: Helpers, known: str | None) -> None:
         self._settings, self._helpers = settings, helpers
         self._parts: dict[int, Records] = {}
-        if known is not None:
-            helpers.prepare(partial(_model, *self._kept(known)))
-            helpers.begin(there=self._there(known))
+        self._known = known
 
     def take(self, source: str, table: pl.DataFrame) -> None:
         """Take the records of one table, each part with memory of its own, which goes with it."""
+        if self._known is not None and not self._parts:
+            # There is an extract to read: sooner, helpers might be ended while they are still called.
+            self._helpers.prepare(partial(_model, *self._kept(self._known)))
+            self._helpers.begin(there=self._there(self._known))
         for part in Records({source: table}).parts(PART_RECORDS):
             copied = BytesIO()
             part.tables[source].write_ipc(copied)
@@ -126,11 +130,12 @@ class _Scoring:
         lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
         groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
         frames = []
+        codes = {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
             # Its texts go as soon as it is scored.
             part = self._parts.pop(number)
             leads = groups.leads[lasts[number] - len(part) : lasts[number]]
-            frames.append(part_frame(_weighed(model, disclosed, part, leads, groups, self._settings)))
+            frames.append(part_frame(_weighed(model, disclosed, part, leads, codes, self._settings)))
         return ranked_frame(frames)
 
     def _there(self, model_id: str) -> Callable[[Records], Disclosed]:
@@ -139,6 +144,11 @@ class _Scoring:
     def _kept(self, model_id: str) -> tuple[Path, str, TrustedKeys]:
         """Return what a helper needs to load a model."""
         return self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings)
+
+
+def _one_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
+    """Return one crime of each code and status, since every record of a matter asks for them."""
+    return tuple({(crime.offence_code, crime.status): crime for crime in crimes}.values())
 
 
 def _joined(parts: Iterable[Records]) -> Records:
@@ -155,12 +165,12 @@ def _weighed(
     disclosed: Disclosed,
     part: Records,
     leads: Sequence[int],
-    groups: Groups,
+    crimes: Crimes,
     settings: Settings,
 ) -> Scores:
     [(source, columns)] = part.tables.items()
     days = pl.from_epoch(columns.get_column("opened_at"), "us").dt.date().to_list()
-    recorded = recorded_masks([[*groups.crimes_of.get(lead, {}).values()] for lead in leads], days)
+    recorded = recorded_masks([crimes.get(lead, ()) for lead in leads], days)
     keys = [(source, reference) for reference in columns.get_column("record_ref").to_list()]
     return weigh(model, disclosed, keys, recorded, settings)
 

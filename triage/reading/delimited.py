@@ -24,7 +24,11 @@ _BOMS = (
 _FALLBACK = "windows-1252"
 _NAME_IT = 'say which with encoding = "..." in the mapping file, or export the file again as UTF-8'
 _BLOCK_BYTES = 2**20
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+#: Characters of several bytes; no surrogate, no longer form than needed, none beyond the last.
+_MULTIBYTE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|(?!\xe0[\x80-\x9f]|\xed[\xa0-\xbf])[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|(?!\xf0[\x80-\x8f]|\xf4[\x90-\xbf])[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _HIGH = re.compile(rb"[\x80-\xff]+")
 #: What a column's name looks like, as against a text that stands where names should.
 _COLUMN_NAME = re.compile(rf"[\w #/.:-]{{1,{SHOWN_CHARACTERS}}}")

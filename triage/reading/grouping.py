@@ -234,7 +234,8 @@ class _Logs:
         opened_at, own = self._keys.opened_at[asking], comparable(self._keys.references[asking])
         candidates = self._by_tail.get(tail_parts(number), [])
         found: dict[str, int] = {}
-        for opened, reference, place in candidates[bisect_left(candidates, (opened_at - window,)) :]:
+        begin = bisect_left(candidates, (opened_at - window,))
+        for opened, reference, place in (candidates[at] for at in range(begin, len(candidates))):
             if opened > opened_at or len(found) > 1:
                 break
             if comparable(reference) != own:

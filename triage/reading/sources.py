@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -119,7 +120,7 @@ def _table(
 
 
 def _no_name_twice(file: str, header: list[str], wanted: Collection[str]) -> None:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if name and count > 1)
     if twice:
         raise ExtractError(
             f"columns of the same name: {shown(twice, wanted)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,9 +133,10 @@ class Connected:
             return
         try:
             create_file(self._engine.url)
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
+            why = getattr(error, "strerror", None) or getattr(error, "sqlite_errorname", type(error).__name__)
             raise StoreError(
-                f"the store cannot be created: {error.strerror or type(error).__name__}",
+                f"the store cannot be created: {why}",
                 where=self.where,
                 mend="check that the folder can be written to, or set database_url",
             ) from error
