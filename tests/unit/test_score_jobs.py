@@ -127,7 +127,7 @@ def at_work(folder: Path, out: Path, extract: str) -> Iterator[subprocess.Popen[
 
 def helpers_of(started: subprocess.Popen[str]) -> list[int]:
     """Return the helpers, once both are there."""
-    for _ in range(600):
+    for _ in range(1_800):
         children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
         found = [int(child) for child in children if b"--process-name" in _words(child)]
         if len(found) == 2:
