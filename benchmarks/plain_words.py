@@ -38,7 +38,7 @@ def main() -> int:
     words.add_argument("--model", metavar="NAME", help="a model or recipe; that of the settings by default")
     given = words.parse_args()
     with PAIRS.open(encoding="utf-8", newline="") as file:
-        rows = [*csv.DictReader((line.replace(",", "\t", 3) for line in file), delimiter="\t")]
+        rows = [*csv.DictReader(file)]
     settings = load_settings()
     model = load(settings.registry_dir, given.model or settings.recipe, trusted=trusted_by(settings)).model
     records = [Record("incidents", str(place), AT, AT, row["text"]) for place, row in enumerate(rows)]

@@ -139,6 +139,11 @@ def _plain(reference: str) -> str:
     )
 
 
+def _as_word(reference: str) -> str:
+    """Return a reference as a shell takes it: for one word, and for no option."""
+    return f"{'-- ' if reference.startswith('-') else ''}{shlex.quote(reference)}"
+
+
 def markdown(summary: Summary) -> str:
     """Return the night as the one artifact that Prefect keeps: counts, model and minutes, no references."""
     lines = [
@@ -150,8 +155,3 @@ def markdown(summary: Summary) -> str:
         "|---|---|",
     ]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in count_lines(summary))])
-
-
-def _as_word(reference: str) -> str:
-    """Return a reference as a shell takes it: for one word, and for no option."""
-    return f"{'-- ' if reference.startswith('-') else ''}{shlex.quote(reference)}"

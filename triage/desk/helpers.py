@@ -60,16 +60,6 @@ class Helpers:
         if self._executor is not None:
             self._executor.shutdown(kill_workers=True)
 
-    @property
-    def others(self) -> int:
-        """How many helpers there are beside this process."""
-        return self._processes
-
-    def prepare(self, task: Callable[[], object]) -> None:
-        """Let helpers do something while there is no part yet; what fails there fails again with the part."""
-        for _ in range(self._processes):
-            self._submit(_done, task)
-
     def add(self, part: Any) -> None:
         """Add something to be done, numbered in the order of adding."""
         self._waiting.append((self._count, part))
@@ -155,10 +145,6 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
-
-
-def _done(task: Callable[[], object]) -> None:
-    task()  # what it returns stays in the helper and is not sent back
 
 
 def _prepare(modules: tuple[str, ...]) -> None:

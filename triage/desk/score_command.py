@@ -125,7 +125,7 @@ def _is_of_extract(out: Path, extract: Path, columns: Mapping) -> bool:
 
     if not extract.is_dir():
         return False
-    names = {*TABLES, *(getattr(columns, each).file or each for each in TABLES)}
+    names = {*TABLES, *(columns.of(each).file or each for each in TABLES)}
     known = {name.casefold() for name in names}
     if out.resolve().parent == extract.resolve() and _names(out) & known:
         return True

@@ -110,10 +110,9 @@ class _Scoring:
 
     def take(self, source: str, table: pl.DataFrame) -> None:
         """Take the records of one table, each part with memory of its own, which goes with it."""
+        # Not sooner: where there is nothing to read, helpers would be ended while they are still called.
         if self._known is not None and not self._parts:
-            # There is an extract to read: sooner, helpers might be ended while they are still called.
-            self._helpers.prepare(partial(_model, *self._kept(self._known)))
-            self._helpers.begin(there=self._there(self._known))
+            self._begin(self._known)
         for part in Records({source: table}).parts(PART_RECORDS):
             copied = BytesIO()
             part.tables[source].write_ipc(copied)
@@ -124,26 +123,24 @@ class _Scoring:
     def ranked(self, loaded: LoadedModel, crimes: Sequence[Crime]) -> pl.DataFrame:
         """Return the rows of the score file."""
         model = loaded.model
-        self._helpers.begin(there=self._there(loaded.model_id))
+        if self._known is None:
+            self._begin(loaded.model_id)
         # Linking takes records in the order of table and reference, whatever table was read first.
         ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
         lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
         groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
+        recorded = {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
         frames = []
-        codes = {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
             # Its texts go as soon as it is scored.
             part = self._parts.pop(number)
             leads = groups.leads[lasts[number] - len(part) : lasts[number]]
-            frames.append(part_frame(_weighed(model, disclosed, part, leads, codes, self._settings)))
+            frames.append(part_frame(_weighed(model, disclosed, part, leads, recorded, self._settings)))
         return ranked_frame(frames)
 
-    def _there(self, model_id: str) -> Callable[[Records], Disclosed]:
-        return partial(_disclose_by_name, *self._kept(model_id))
-
-    def _kept(self, model_id: str) -> tuple[Path, str, TrustedKeys]:
-        """Return what a helper needs to load a model."""
-        return self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings)
+    def _begin(self, model_id: str) -> None:
+        kept = (self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings))
+        self._helpers.begin(there=partial(_disclose_by_name, *kept))
 
 
 def _one_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
