@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
 from threading import RLock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, Self
 
 from triage.errors import UsageError
@@ -19,6 +19,8 @@ from triage.errors import UsageError
 _PARTS_AHEAD = 2
 #: How often a helper looks whether the process that started it is still there.
 _LOOK_SECONDS = 0.5
+#: Longest wait, before helpers are ended, for what was submitted to come to their queue.
+_PASSED_ON_SECONDS = 2.0
 #: Threads of one process would be in the way of the others.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 
@@ -41,6 +43,7 @@ class Helpers:
         self._waiting: deque[tuple[int, Any]] = deque()
         self._done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
         self._there: Callable[[Any], Any] | None = None
+        self._sent: set[Future[Any]] = set()
         # What is done already calls back at once, in the thread that asks.
         self._lock = RLock()
         if processes:
@@ -48,17 +51,27 @@ class Helpers:
 
             # Not joblib's own pool, in which a model may have to be built meanwhile.
             self._executor = ProcessPoolExecutor(
-                max_workers=processes, env=_ONE_THREAD, initializer=_end_with, initargs=(os.getpid(),)
+                max_workers=processes,
+                env=_ONE_THREAD,
+                initializer=_prepare,
+                initargs=(os.getpid(), tuple(modules)),
             )
-            for _ in range(processes):
-                self._submit(_prepare, tuple(modules))
+            self._submit(_begun)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(kill_workers=True)
+        if self._executor is None:
+            return
+        with self._lock:
+            self._there = None
+        # What is submitted and has not yet come to the helpers' queue, which has room for all of it, would
+        # end loky's own thread in an error.
+        until = monotonic() + _PASSED_ON_SECONDS
+        while monotonic() < until and any(not (one.running() or one.done()) for one in tuple(self._sent)):
+            sleep(0.01)
+        self._executor.shutdown(kill_workers=True)
 
     def add(self, part: Any) -> None:
         """Add something to be done, numbered in the order of adding."""
@@ -119,6 +132,8 @@ class Helpers:
             # Whoever asks for results is told; in the thread in which helpers are served nobody would be.
             submitted = Future()
             submitted.set_exception(error)
+        self._sent.add(submitted)
+        submitted.add_done_callback(self._sent.discard)
         return submitted
 
     def _take_back(self, number: int, future: Future[Any]) -> None:
@@ -136,8 +151,8 @@ class Helpers:
             return None
 
 
-def _end_with(parent: int) -> None:
-    """End this process as soon as the one that started it is no more, however that ended."""
+def _prepare(parent: int, modules: tuple[str, ...]) -> None:
+    """Import modules; end this process as soon as the one that started it is no more, however that ended."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -145,8 +160,9 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
-
-
-def _prepare(modules: tuple[str, ...]) -> None:
     for name in modules:
         import_module(name)
+
+
+def _begun() -> None:
+    """Do nothing: helpers are started by the first task."""
