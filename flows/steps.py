@@ -88,7 +88,9 @@ class Night:
         try:
             check_rejected_share(extract, self._settings)
         except ExtractError as error:
-            raise ExtractError(error.what, where=str(rejects), mend=error.mend) from error
+            raise ExtractError(
+                error.what, where=str(rejects), mend=f"the file names each row; {error.mend}"
+            ) from error
         self._as_of = self._moment or newest_moment(extract, self._clock())
         unknown = unknown_codes(crime.offence_code for crime in extract.crimes)
         if unknown:

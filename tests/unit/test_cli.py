@@ -93,6 +93,21 @@ def test_score_writes_one_row_per_record_and_touches_no_store(run: Run, tmp_path
     assert sorted(each.name for each in tmp_path.iterdir()) == ["extract", "scores.csv"]
 
 
+def test_score_says_which_rows_it_rejected_and_what_it_did_not_read(
+    run: Run, tmp_path: Path, canary: str
+) -> None:
+    extract = write_extract(tmp_path / "extract", canary, bad=2)
+    (extract / "crimes.csv").unlink()
+    result = run("score", extract, "--out", "scores.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "there is no table crimes: every crime that a text discloses counts as unrecorded" in result.stderr
+    assert re.search(
+        r"incidents: unreadable_time 2, first in incidents\.csv, row \d+, opened_at\n", result.stderr
+    )
+    assert "38 records scored, 2 rows rejected" in result.stderr
+    assert canary not in result.output
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_same_twice_and_shuffled_gives_the_same_bytes(
     run: Run, tmp_path: Path, canary: str, ending: str

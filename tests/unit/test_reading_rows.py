@@ -242,7 +242,8 @@ def test_the_share_of_rejected_rows_decides(bad: int, passes: bool, reading: Rea
     if passes:
         check_rejected_share(extract, Settings())
     else:
-        with pytest.raises(ExtractError, match=r"2 of 20 rows(.|\n)*incidents: missing_reference 2"):
+        named = r"incidents: missing_reference 2, first in incidents\.jsonl, row 1, record_ref"
+        with pytest.raises(ExtractError, match=rf"2 of 20 rows(.|\n)*{named}"):
             check_rejected_share(extract, Settings())
         check_rejected_share(extract, Settings(rejected_share_max=0.1))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from triage.language.offences import unknown_codes
-from triage.reading import check_rejected_share, mapping_for, read_extract
+from triage.reading import check_rejected_share, mapping_for, read_extract, rejects_told
 from triage.reading.linking import Matter, link
 from triage.settings import Settings
 
@@ -43,4 +43,5 @@ def past_matters(folder: Path, settings: Settings) -> Past:
         if unknown
         else []
     )
-    return Past(linked.matters, read.digest, ", ".join(said))
+    lines = [", ".join(said), *read.notes, *rejects_told(read)]
+    return Past(linked.matters, read.digest, "\n    ".join(lines))

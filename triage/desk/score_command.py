@@ -85,6 +85,8 @@ def add_score(
                 helpers=helpers,
             )
         write_frame(scored.frame, out)
+        for note in scored.notes:
+            typer.echo(note, err=True)
         if scored.unknown_codes:
             typer.echo(
                 f"offence codes that no family knows cover nothing: {', '.join(scored.unknown_codes)}",

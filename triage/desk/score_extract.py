@@ -21,7 +21,7 @@ from triage.language.offences import unknown_codes
 from triage.learning.registry import LoadedModel, load
 from triage.learning.signing import TrustedKeys, trusted_by
 from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
-from triage.reading import Mapping, check_rejected_share, read_extract
+from triage.reading import Mapping, check_rejected_share, read_extract, rejects_told
 from triage.reading.columns import Records
 from triage.reading.grouping import Keys, group
 from triage.reading.records import Crime
@@ -35,10 +35,11 @@ Crimes = dict[int, tuple[Crime, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The rows of the score file, and what the command says of them."""
+    """The rows of the score file, and what the command says of them; ``notes`` are the reader's."""
 
     frame: pl.DataFrame
     rejected: int
+    notes: tuple[str, ...]
     unknown_codes: tuple[str, ...]
     model_id: str
 
@@ -92,6 +93,7 @@ def score_extract(
     return Scored(
         frame=scoring.ranked(loaded, crimes),
         rejected=sum(count.rejected for count in read.counts.values()),
+        notes=(*read.notes, *rejects_told(read)),
         unknown_codes=unknown_codes(crime.offence_code for crime in read.crimes),
         model_id=loaded.model_id,
     )

@@ -8,7 +8,7 @@ from triage.reading.entries import split_entries
 from triage.reading.extract import read_extract
 from triage.reading.mapping import Mapping, load_mapping, mapping_for
 from triage.reading.records import Crime, Entry, Extract, Record, RejectedRow, TableCount
-from triage.reading.rejects import RULES, check_rejected_share, write_rejects
+from triage.reading.rejects import RULES, check_rejected_share, rejects_told, write_rejects
 
 __all__ = [
     "RULES",
@@ -23,6 +23,7 @@ __all__ = [
     "load_mapping",
     "mapping_for",
     "read_extract",
+    "rejects_told",
     "split_entries",
     "write_rejects",
 ]

@@ -62,6 +62,19 @@ def counts_by_rule(rejects: Iterable[RejectedRow]) -> dict[tuple[str, str], int]
     return {(table, rule): broken[table, rule] for table in TABLES for rule in RULES if broken[table, rule]}
 
 
+def rejects_told(extract: Extract) -> list[str]:
+    """Return a line for each table and rule: how many rows broke it, and where the first of them stands."""
+    first: dict[tuple[str, str], RejectedRow] = {}
+    for row in sorted_rejects(extract.rejects):
+        first.setdefault((row.table, row.rule), row)
+    lines = []
+    for (table, rule), count in counts_by_rule(extract.rejects).items():
+        row = first[table, rule]
+        column = f", {row.column}" if row.column else ""
+        lines.append(f"{table}: {rule} {count:,}, first in {row.file}, row {row.row_number}{column}")
+    return lines
+
+
 def _without_column(row: RejectedRow) -> RejectedRow:
     return RejectedRow(row.file, row.table, row.row_number, "", row.rule)
 
@@ -80,7 +93,7 @@ def check_rejected_share(extract: Extract, settings: Settings) -> None:
     ------
     ExtractError
         If the share is larger, or a table of ten rows or more lost all of them; the message names the counts
-        per table and rule.
+        per table and rule, and the first row of each.
     """
     rows = sum(count.rows for count in extract.counts.values())
     rejected = sum(count.rejected for count in extract.counts.values())
@@ -97,14 +110,11 @@ def check_rejected_share(extract: Extract, settings: Settings) -> None:
         f"the most allowed is {settings.rejected_share_max:.1%})"
     ]
     what += [f"every row of {table} was rejected" for table in lost]
-    what += [
-        f"    {table}: {rule} {count:,}" for (table, rule), count in counts_by_rule(extract.rejects).items()
-    ]
+    what += [f"    {line}" for line in rejects_told(extract)]
     raise ExtractError(
         "\n".join(what),
         where="the extract",
-        mend="the rejects file names each row; correct the export or the mapping file, or raise "
-        "rejected_share_max",
+        mend="correct the export or the mapping file, or raise rejected_share_max",
     )
 
 
