@@ -27,7 +27,6 @@ from models import linear
 from training_data.build import TrainingTable, corpus_table
 from training_data.examples import Example
 from training_data.history import mask_outcomes
-from triage.language.disclosures import PHRASES
 from triage.language.features import KINDS
 from triage.language.offences import FAMILIES
 from triage.learning.metrics import prevalence_weights, recall_at
@@ -79,25 +78,27 @@ class _ReadAlone(classifier.ClauseLayer):
 
 
 ALONE = "clauses read alone"
-#: Name of a row: kinds of features, what is done to the records learnt from, whether phrases are looked for,
-#: the layer, and whether the records judged are masked too.
-Row = tuple[tuple[str, ...], Callable[[Examples], Examples], bool, type[layers.BlendedLayer], bool]
+SHORT = "without copies amid dull entries"
+#: Name of a row: kinds of features, what is done to the records learnt from, the layer, and whether the
+#: records judged are masked too.
+Row = tuple[tuple[str, ...], Callable[[Examples], Examples], type[layers.BlendedLayer], bool]
 ROWS: dict[str, Row] = {
-    "everything": (KINDS, _same, True, layers.BlendedLayer, False),
-    "without pairs of words": (("words", "characters", "classes"), _same, True, layers.BlendedLayer, False),
-    "without characters": (("words", "pairs", "classes"), _same, True, layers.BlendedLayer, False),
-    "without classes of words": (("words", "pairs", "characters"), _same, True, layers.BlendedLayer, False),
-    "without stated acts": (KINDS, _same, False, layers.BlendedLayer, False),
-    "without the clause reader": (KINDS, _unmarked, True, layers.BlendedLayer, False),
-    "without cancelling clauses": (KINDS, _uncancelled, True, layers.BlendedLayer, False),
-    "logistic layers only": (KINDS, _same, True, _LogisticOnly, False),
-    "boosted layers only": (KINDS, _same, True, _TreesOnly, False),
-    "learnt from w1 to w9 only": (KINDS, _nine, True, layers.BlendedLayer, False),
-    "conclusions masked": (KINDS, _masked, True, layers.BlendedLayer, True),
-    "without single clauses": (KINDS, _same, True, layers.BlendedLayer, False),
-    ALONE: (KINDS, _same, True, layers.BlendedLayer, False),
+    "everything": (KINDS, _same, layers.BlendedLayer, False),
+    "without pairs of words": (("words", "characters", "classes"), _same, layers.BlendedLayer, False),
+    "without characters": (("words", "pairs", "classes"), _same, layers.BlendedLayer, False),
+    "without classes of words": (("words", "pairs", "characters"), _same, layers.BlendedLayer, False),
+    "without the clause reader": (KINDS, _unmarked, layers.BlendedLayer, False),
+    "without cancelling clauses": (KINDS, _uncancelled, layers.BlendedLayer, False),
+    "logistic layers only": (KINDS, _same, _LogisticOnly, False),
+    "boosted layers only": (KINDS, _same, _TreesOnly, False),
+    "learnt from w1 to w9 only": (KINDS, _nine, layers.BlendedLayer, False),
+    "conclusions masked": (KINDS, _masked, layers.BlendedLayer, True),
+    "without single clauses": (KINDS, _same, layers.BlendedLayer, False),
+    SHORT: (KINDS, _same, layers.BlendedLayer, False),
+    ALONE: (KINDS, _same, layers.BlendedLayer, False),
 }
 CLAUSE_LAYER = classifier.ClauseLayer
+AMID_SHARE = linear.AMID_SHARE
 #: Rows in which no single clauses are learnt from.
 NO_CLAUSES = ("without the clause reader", "without single clauses")
 
@@ -106,10 +107,10 @@ def judge(
     name: str, table: TrainingTable, fold: Sequence[str]
 ) -> tuple[list[Example], np.ndarray, np.ndarray]:
     """Return the records judged, their scores, and whether the first family named is right."""
-    kinds, change, phrases, layer, masked = ROWS[name]
+    kinds, change, layer, masked = ROWS[name]
     classifier.BlendedLayer = layer  # type: ignore[misc]
     classifier.ClauseLayer = _ReadAlone if name == ALONE else CLAUSE_LAYER  # type: ignore[misc]
-    linear.PHRASES = PHRASES if phrases else ()
+    linear.AMID_SHARE = 0.0 if name == SHORT else AMID_SHARE
     linear.DisclosureModel = partial(classifier.DisclosureModel, kinds=kinds)  # type: ignore[misc,assignment]
     learnt = change([each for each in table.examples if each.author not in fold])
     held = [each for each in table.examples if each.author in fold]
@@ -132,7 +133,7 @@ def main() -> int:
     words.add_argument("--jobs", type=int, default=2, metavar="N", help="processes")
     given = words.parse_args()
     table = corpus_table()
-    print(f"{'':28} ROC-AUC  AP at 5 %  recall 10 %  recall 20 %  first family")
+    print(f"{'':32} ROC-AUC  AP at 5 %  recall 10 %  recall 20 %  first family")
     for name in given.only:
         parts = Parallel(n_jobs=given.jobs)(delayed(judge)(name, table, fold) for fold in FOLDS)
         missed = np.array([each.missed for held, _, _ in parts for each in held])
@@ -140,7 +141,7 @@ def main() -> int:
         right = np.concatenate([right for _, _, right in parts])
         weights = prevalence_weights(missed, PREVALENCE)
         print(
-            f"{name:28} {roc_auc_score(missed, scores):7.3f}"
+            f"{name:32} {roc_auc_score(missed, scores):7.3f}"
             f"  {average_precision_score(missed, scores, sample_weight=weights):9.3f}"
             f"  {recall_at(missed, scores, weights, 0.10):11.3f}"
             f"  {recall_at(missed, scores, weights, 0.20):11.3f}  {right[missed].mean():12.3f}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training_data.amid import amid
 from training_data.build import TrainingTable
 from training_data.examples import Example
 from triage.language.coverage import covered_families
@@ -24,6 +25,8 @@ from triage.ranking.marks import NO_STATUS, Marks
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
+#: Share of the marked records that are learnt from amid entries of innocent ones, too.
+AMID_SHARE = 0.12
 #: A clause carries the evidence if they share this part of the shorter of the two.
 _OVERLAP = 0.3
 #: In a record of history no clause is marked; in one of so few, each is taken to say what the record says.
@@ -55,7 +58,7 @@ class LinearModel:
 
 def build(table: TrainingTable) -> LinearModel:
     """Fit the default model to labelled records."""
-    examples = table.examples
+    examples = (*table.examples, *amid(table.examples, AMID_SHARE))
     reading = read_texts([each.record for each in (*examples, *table.clauses)], PHRASES)
     classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples, table.clauses))
     # As scoring takes it: a crime recorded accounts for others too.

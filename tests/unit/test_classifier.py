@@ -17,15 +17,15 @@ from models.linear import labels_of
 from tests.conftest import CANARY
 from training_data.build import CORPUS_DIR, corpus_table
 from training_data.examples import Example
-from triage.language.disclosures import PHRASES, STANDING, STATUSES, find
+from triage.language.disclosures import PHRASES
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.ranking import classifier
 from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
 from triage.ranking.clause_layer import ClauseLayer
-from triage.ranking.fitted import FLOOR, Bools, Floats, logit, noisy_or
+from triage.ranking.fitted import FLOOR, Bools, Floats, expit, logit, noisy_or
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
-from triage.ranking.signals import gather
+from triage.ranking.signals import Signals, gather
 from triage.reading.records import Record
 
 AT = datetime(2026, 10, 14, tzinfo=UTC)
@@ -43,7 +43,7 @@ def record(text: str) -> Record:
 
 @pytest.fixture(scope="module")
 def examples() -> tuple[Example, ...]:
-    return corpus_table([CORPUS_DIR / f"{name}.jsonl" for name in ("w1", "w7", "w8", "w9")]).examples[::6]
+    return corpus_table([CORPUS_DIR / f"{name}.jsonl" for name in ("w1", "w7", "w8", "w9")]).examples[::3]
 
 
 @pytest.fixture(scope="module")
@@ -116,19 +116,12 @@ def test_the_same_records_make_the_same_model(
     assert np.array_equal(again.held_out_p_open_, model.held_out_p_open_)
 
 
-def test_a_model_without_the_layer_of_clauses_reads_as_it_did(reading: Reading, labels: Labels) -> None:
-    class Before(DisclosureModel):
-        def _fit_clause_layer(self, *_: object) -> None:  # type: ignore[override]
-            return None
-
-    before = Before().fit(reading, labels)
-    assert not hasattr(before, "clause_layer_")
-    found = before.predict(reading)
-    known = before.vocabulary_.known(reading.types), before.vocabulary_.spelling(reading.types)
-    reader = before.clause_reader_
-    margins = reader.margins(before.vocabulary_.units(reading).clauses, reader.type_vectors(*known))
-    assert found.clauses == pytest.approx(margins[:, :-2], abs=CLOSE)
-    assert found.p_any[labels.missed].mean() > found.p_any[~labels.missed].mean()
+def test_a_model_of_other_parts_is_refused(model: DisclosureModel) -> None:
+    state = model.__getstate__()
+    kept = DisclosureModel.__new__(DisclosureModel)
+    for other in ({**state, "made": 1}, {name: value for name, value in state.items() if name != "made"}):
+        with pytest.raises(TypeError, match="another version"):
+            kept.__setstate__(other)
 
 
 def test_the_layer_of_clauses_learns_from_records_of_others_with_evidence_marked(
@@ -138,7 +131,7 @@ def test_the_layer_of_clauses_learns_from_records_of_others_with_evidence_marked
 
     class Watched(ClauseLayer):
         def fit(self, *given: Any) -> Self:
-            learnt.append(given[4])
+            learnt.append(given[3])
             return super().fit(*given)
 
     monkeypatch.setattr(classifier, "ClauseLayer", Watched)
@@ -216,18 +209,19 @@ def test_evidence_is_laid_over_the_clauses_that_hold_it(examples: Sequence[Examp
 
 
 # Signals
-def signals_of(texts: Sequence[str], clauses: Floats) -> tuple[Floats, Floats]:
+def signals_of(texts: Sequence[str], clauses: Floats, carried: Floats | None = None) -> Signals:
     reading = read_texts([record(text) for text in texts], PHRASES)
     whole = np.zeros((reading.records, len(FAMILIES) + 2))
-    found = gather(reading, find(reading), whole, clauses)
-    return found.families, found.records
+    if carried is None:
+        carried = np.full((reading.records, len(FAMILIES), 2), FLOOR)
+    return gather(reading, whole, clauses, carried)
 
 
 def test_the_best_clauses_of_each_record_are_gathered() -> None:
     columns = len(FAMILIES) + 2
     margins = np.full((4, columns), -1.0)
     margins[:, 0] = [0.5, 2.0, 1.0, -3.0]
-    families, _ = signals_of(["A. B. C.", "", "D."], margins)
+    families = signals_of(["A. B. C.", "", "D."], margins).families
     best, total, second = (families[:, 0, at] for at in (1, 2, 3))
     assert best.tolist() == [2.0, FLOOR, -3.0]
     assert second.tolist() == [1.0, FLOOR, FLOOR]
@@ -238,25 +232,20 @@ def test_what_cancels_is_looked_for_beside_the_strongest_clause_of_the_same_reco
     margins = np.full((8, len(FAMILIES) + 2), -1.0)
     margins[:, -2] = [0, 3, 0, 0, 0, 3, 0, 0]
     margins[:, -1] = [1, 2, 3, 4, 9, 5, 6, 9]
-    _, records = signals_of(["A. B. C. D.", "E.", "F. G. H."], margins)
+    records = signals_of(["A. B. C. D.", "E.", "F. G. H."], margins).records
     at = 4 * 2
     assert records[:, at : at + 3].tolist() == [[2, 4, 1], [9, -3, -3], [5, 9, -3]]
 
 
-def test_acts_count_by_family_as_standing_or_cancelled() -> None:
-    texts = [f"HE PUNCHED HER IN THE FACE. {CANARY}", "AT NO POINT DID HE PUNCH HER IN THE FACE", "HE LEFT"]
-    reading = read_texts([record(text) for text in texts], PHRASES)
-    stated = find(reading)
-    nothing = np.zeros((len(reading.owners), len(FAMILIES) + 2))
-    found = gather(reading, stated, np.zeros((3, len(FAMILIES) + 2)), nothing)
-    family = FAMILIES.index("violence_without_injury")
-    standing = np.bincount(reading.owners[stated.clauses], stated.statuses < len(STANDING), 3)
-    assert standing.tolist()[0] > 0
-    assert standing.tolist()[1:] == [0, 0]
-    assert found.families[0, family, 4] > 0 == found.families[0, family, 5]
-    assert found.families[1, family, 5] > 0 == found.families[1, family, 4]
-    denied = STATUSES.index("denied_by_victim") - len(STATUSES)
-    assert found.records[:, denied].tolist() == [0.0, np.log(2), 0.0]
+def test_how_surely_clauses_carry_families_is_gathered() -> None:
+    carried = np.full((3, len(FAMILIES), 2), FLOOR)
+    carried[0, 1], carried[1, 2] = [0.5, -1.0], [2.0, FLOOR]
+    carried[1, 4, 0] = 1.0
+    found = signals_of(["A.", "B. C.", ""], np.zeros((3, len(FAMILIES) + 2)), carried)
+    assert found.families[:, :, -2:].tolist() == carried.tolist()
+    none = [np.prod(1 - expit(row)) for row in carried[:, :, 0]]
+    either = [float(np.log(1 - each) - np.log(each)) for each in none]
+    assert found.records[:, -2:] == pytest.approx(np.column_stack([[0.5, 2.0, FLOOR], either]))
     assert np.array_equal(found.rows(np.array([False, True, False])).families, found.families[1:2])
     assert [len(rows) for rows in found.by_family()] == [3 * len(FAMILIES), 3]
 

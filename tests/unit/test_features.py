@@ -252,21 +252,3 @@ def test_a_stored_vocabulary_knows_the_same_words_in_the_same_order() -> None:
     assert before.words_ == vocabulary.words_
     for mine, its in zip(stored.units(reading), vocabulary.units(reading), strict=True):
         assert (mine.words != its.words).nnz == (mine.pairs != its.pairs).nnz == 0
-
-
-def test_a_reader_of_before_reads_as_it_did(
-    reader: UnitReader, reading: Reading, vocabulary: Vocabulary
-) -> None:
-    before = UnitReader(vocabulary, reader.C, reader.kinds)
-    before.__setstate__(
-        {
-            **reader.__dict__,
-            "coef_": {kind: np.asfortranarray(both[:, :-1]) for kind, both in reader.coef_.items()},
-            "idf_": {kind: np.sqrt(both[:, -1]) for kind, both in reader.coef_.items()},
-        }
-    )
-    known, spelt = vocabulary.known(reading.types), vocabulary.spelling(reading.types)
-    units = vocabulary.units(reading).records
-    said = [each.margins(units, each.type_vectors(known, spelt)) for each in (reader, before)]
-    assert said[0] == pytest.approx(said[1], abs=CLOSE)
-    assert np.ptp(said[0]) > 1

@@ -11,18 +11,14 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models import linear
 from training_data.build import CORPUS_DIR, TrainingTable, corpus_table
-from triage.language.offences import FAMILIES
-from triage.ranking import layers
-from triage.ranking.fitted import Bools, Floats, Line, Trees, expit, noisy_or
+from triage.ranking.fitted import Bools, Floats, Trees, expit
 from triage.ranking.fitting import booster, fit_line, fit_trees
-from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
 from triage.reading.records import Record
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -95,58 +91,6 @@ def test_weights_count_as_often_as_they_say(known: tuple[Floats, Bools]) -> None
     weight = np.where(y, 5.0, 1.0)
     assert fit_line(x, y, weight).margins(x).mean() > fit_line(x, y, None).margins(x).mean() + 0.5
     assert fit_trees(x, y, weight).margins(x).mean() > fit_trees(x, y, None).margins(x).mean() + 0.5
-
-
-def _of_before(line: Line, inputs: int) -> Pipeline:
-    """Return what a model of before kept of a line."""
-    chance = np.random.default_rng(0)
-    x = chance.normal(size=(50, inputs)) + 1
-    scaler = StandardScaler().fit(x)
-    regression = clone(LogisticRegression()).fit(x, x[:, 0] > 1)
-    regression.coef_ = (line.weights * scaler.scale_)[None, :]
-    regression.intercept_ = np.array([line.intercept + line.weights @ scaler.mean_])
-    return make_pipeline(scaler, regression)
-
-
-def test_models_of_before_read_as_they_did(known: tuple[Floats, Bools]) -> None:
-    x, y = known
-    blended = BlendedLayer().fit(x, y)
-    fitted = booster().fit(x, y)
-    before = BlendedLayer()
-    before.__setstate__({"logistic_": _of_before(blended.line_, 6), "trees_": fitted})
-    assert before.predict(x) == pytest.approx(blended.predict(x), abs=1e-12)
-
-    p = np.random.default_rng(0).random((300, len(FAMILIES))) ** 2
-    recorded = np.random.default_rng(1).random(p.shape) < 0.1
-    beside = BesideLayer().fit(p, recorded, p > 0.5)
-    assert beside.line_ is not None
-    regression = LogisticRegression()
-    regression.coef_ = beside.line_.weights[None, :]
-    regression.intercept_ = np.array([beside.line_.intercept])
-    before_beside = BesideLayer()
-    before_beside.__setstate__({"logistic_": regression})
-    assert before_beside.predict(p, recorded).tolist() == beside.predict(p, recorded).tolist()
-    before_beside.__setstate__({"logistic_": None})
-    assert before_beside.predict(p, recorded) is p
-
-    missed = np.where(recorded, 0, p).max(axis=1) > 0.8
-    layer = UnrecordedLayer().fit(p, noisy_or(p), noisy_or(p), recorded, p > 0.5, missed)
-    kept = {"beside_": layer.beside_, "layer_": _of_before(layer.line_, len(layer.line_.weights))}
-    before_last = UnrecordedLayer()
-    before_last.__setstate__(kept)
-    wanted = layer.predict(p, noisy_or(p), noisy_or(p), recorded)
-    assert before_last.predict(p, noisy_or(p), noisy_or(p), recorded) == pytest.approx(wanted, abs=1e-9)
-
-
-def test_a_model_without_the_layer_of_recorded_families_reads_as_it_did() -> None:
-    chance = np.random.default_rng(0)
-    p, recorded = chance.random((300, len(FAMILIES))), chance.random((300, len(FAMILIES))) < 0.1
-    missed = np.where(recorded, 0, p).max(axis=1) > 0.9
-    before = UnrecordedLayer()
-    inputs = layers._inputs(p, noisy_or(p), noisy_or(p), recorded)
-    before.line_ = fit_line(inputs, missed, None)
-    found = before.predict(p, noisy_or(p), noisy_or(p), recorded)
-    assert found.tolist() == expit(before.line_.margins(inputs)).tolist()
 
 
 def test_probabilities_of_any_log_odds_are_finite_and_keep_their_order() -> None:

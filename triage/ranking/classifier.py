@@ -21,6 +21,8 @@ from triage.ranking.signals import Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
+#: Which parts a fitted model has, and what its layers ask for: one more whenever that changes.
+_MADE = 2
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 
@@ -122,8 +124,8 @@ class DisclosureModel:
         )
         for fold, margins in enumerate(held_out):
             whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
-        carried = self._fit_clause_layer(reading, whole, clauses, y, folds)
-        self._fit_layers(gather(reading, find(reading), whole, clauses, carried).rows(y.whole), y)
+        carried = self._fit_clause_layer(reading, clauses, y, folds)
+        self._fit_layers(gather(reading, whole, clauses, carried).rows(y.whole), y)
         self.record_reader_, self.clause_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
@@ -152,7 +154,7 @@ class DisclosureModel:
         return record_reader, clause_reader
 
     def _fit_clause_layer(
-        self, reading: Reading, whole: Floats, clauses: Floats, y: Labels, folds: npt.NDArray[np.int64]
+        self, reading: Reading, clauses: Floats, y: Labels, folds: npt.NDArray[np.int64]
     ) -> Floats:
         """Fit the layer of clauses; return how surely they carry families, as layers of other folds say."""
         learnt, weight = y.whole & y.placed, None if (y.weights == 1.0).all() else y.weights
@@ -160,10 +162,10 @@ class DisclosureModel:
         carried = np.full((*shape, CLAUSES_MOST), FLOOR)
         for fold in range(folds.max() + 1):
             others = learnt & (folds != fold)
-            layer = ClauseLayer().fit(reading, whole, clauses, y.clauses, others, weight)
-            said = layer.predict(reading, whole, clauses, folds == fold)
+            layer = ClauseLayer().fit(reading, clauses, y.clauses, others, weight)
+            said = layer.predict(reading, clauses, folds == fold)
             carried[folds == fold] = said.strongest(reading.owners, *shape)[folds == fold]
-        self.clause_layer_ = ClauseLayer().fit(reading, whole, clauses, y.clauses, learnt, weight)
+        self.clause_layer_ = ClauseLayer().fit(reading, clauses, y.clauses, learnt, weight)
         return carried
 
     def _fit_layers(self, across: Signals, y: Labels) -> None:
@@ -188,26 +190,29 @@ class DisclosureModel:
         units = self.vocabulary_.units(reading)
         whole = self.record_reader_.margins(units.records, vectors[0])
         clauses = self.clause_reader_.margins(units.clauses, vectors[1])
-        stated = find(reading)
-        carried, strengths = None, clauses[:, :-2]
-        if hasattr(self, "clause_layer_"):  # models of before had none
-            found = self.clause_layer_.predict(reading, whole, clauses)
-            carried = found.strongest(reading.owners, reading.records, strengths.shape[1])
-            strengths = found.over(strengths)
-        signals = gather(reading, stated, whole, clauses, carried)
+        found = self.clause_layer_.predict(reading, clauses)
+        margins = clauses[:, :-2]
+        carried = found.strongest(reading.owners, reading.records, margins.shape[1])
+        signals = gather(reading, whole, clauses, carried)
         p_family = self._p_family(signals)
         inputs = _any_inputs(signals, p_family)
         return Disclosure(
             p_family,
             self.any_layer_.predict(inputs),
             self.open_layer_.predict(inputs),
-            strengths,
+            found.over(margins),
             clauses[:, -1],
-            stated,
+            find(reading),
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_table"}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_table"}
+        return kept | {"made": _MADE}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("made") != _MADE:
+            raise TypeError("the parts of the model are those of another version")
+        self.__dict__.update({name: value for name, value in state.items() if name != "made"})
 
     def _p_family(self, signals: Signals) -> Floats:
         flat = self.family_layer_.predict(*signals.by_family())

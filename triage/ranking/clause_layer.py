@@ -1,4 +1,4 @@
-"""Whether a clause carries a family, read among the clauses that stand beside it and in its record."""
+"""Whether a clause carries a family, read among the clauses that stand beside it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ClauseOdds:
 
 
 class ClauseLayer:
-    """Log-odds that a clause carries a family, from what its reader says of it, of its neighbours and of all.
+    """Log-odds that a clause carries a family, from what its reader says of it and of its neighbours.
 
     Read alone, a clause does not tell that the next one takes its act away, that it goes on with an act begun
     before, or that another clause says it better. The trees learn that from margins of readers which had not
@@ -68,7 +68,6 @@ class ClauseLayer:
     def fit(
         self,
         reading: Reading,
-        whole: Floats,
         clauses: Floats,
         carries: Bools,
         rows: Bools,
@@ -80,8 +79,8 @@ class ClauseLayer:
         ----------
         reading : Reading
             The records' texts.
-        whole, clauses : ndarray of shape (records, families + 2) and (clauses, families + 2)
-            Margins of readers that had not seen the records' authors; see ``signals.gather``.
+        clauses : ndarray of shape (clauses, families + 2)
+            Margins of a reader that had not seen the records' authors; see ``signals.gather``.
         carries : ndarray of bool, shape (clauses, families)
             Which clauses were marked as evidence.
         rows : ndarray of bool, shape (records,)
@@ -96,12 +95,10 @@ class ClauseLayer:
         self.trees_: Trees | None = None
         if y.any() and not y.all():
             weight = None if sample_weight is None else sample_weight[reading.owners[at]]
-            self.trees_ = fit_trees(_inputs(reading, whole, clauses, at, family), y, weight)
+            self.trees_ = fit_trees(_inputs(reading, clauses, at, family), y, weight)
         return self
 
-    def predict(
-        self, reading: Reading, whole: Floats, clauses: Floats, rows: Bools | None = None
-    ) -> ClauseOdds:
+    def predict(self, reading: Reading, clauses: Floats, rows: Bools | None = None) -> ClauseOdds:
         """Return the log-odds of all records' clauses, or of some; margins as for `fit`.
 
         Without anything to learn from they are the margins of the reader.
@@ -111,7 +108,7 @@ class ClauseLayer:
         at, family = _candidates(reading, clauses, rows)
         if self.trees_ is None:
             return ClauseOdds(at, family, clauses[at, family])
-        return ClauseOdds(at, family, self.trees_.margins(_inputs(reading, whole, clauses, at, family)))
+        return ClauseOdds(at, family, self.trees_.margins(_inputs(reading, clauses, at, family)))
 
 
 def _candidates(reading: Reading, clauses: Floats, rows: Bools) -> tuple[Ints, Ints]:
@@ -139,11 +136,12 @@ def _places(keys: Ints) -> Ints:
     return at - np.maximum.accumulate(np.where(first, at, 0))
 
 
-def _inputs(reading: Reading, whole: Floats, clauses: Floats, at: Ints, family: Ints) -> Floats:
+def _inputs(reading: Reading, clauses: Floats, at: Ints, family: Ints) -> Floats:
     """Return what is known of clauses looked at for a family, shape (candidates, values).
 
     Of each clause and its neighbours the margin of the family, of any and of a fact that takes an offence
-    away; how far another family is ahead of it; and the margins of the whole record.
+    away; and how far another family is ahead of it. Nothing of the whole record, in which a clause counts the
+    less the longer it is.
     """
     owners = reading.owners[at]
     own = clauses[at, family]
@@ -154,5 +152,4 @@ def _inputs(reading: Reading, whole: Floats, clauses: Floats, at: Ints, family: 
         for column in (family, -2, -1):
             columns.append(np.where(there, clauses[beside, column], NO_CLAUSE))
     columns.append(clauses[:, :-2].max(axis=1)[at] - own)
-    columns += [whole[owners, family], whole[owners, -2], whole[owners, -1]]
     return np.column_stack(columns)

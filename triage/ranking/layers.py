@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from triage.language.tokens import Ints
-from triage.ranking.fitted import NEAREST, Bools, Floats, Line, Trees, expit, logit, noisy_or
+from triage.ranking.fitted import NEAREST, Bools, Floats, Line, expit, logit, noisy_or
 
 _SURE = float(np.log(1 - NEAREST) - np.log(NEAREST))
 
@@ -40,12 +40,6 @@ class BlendedLayer:
         """
         lines, trees = self.line_.margins(X, shared), self.trees_.margins(X, shared)
         return expit((np.clip(lines, -_SURE, _SURE) + np.clip(trees, -_SURE, _SURE)) / 2)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "logistic_" in state:  # a model of before, which kept scikit-learn's own objects
-            scaler, regression = state["logistic_"]
-            state = {"line_": Line.of(regression, scaler), "trees_": Trees.of(state["trees_"])}
-        self.__dict__.update(state)
 
 
 class BesideLayer:
@@ -81,12 +75,6 @@ class BesideLayer:
         inputs = _beside_inputs(p_family, recorded, rows, families)
         found[rows, families] = expit(self.line_.margins(inputs))
         return found
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "logistic_" in state:  # as above
-            regression = state["logistic_"]
-            state = {"line_": None if regression is None else Line.of(regression)}
-        self.__dict__.update(state)
 
 
 def _beside_inputs(p_family: Floats, recorded: Bools, rows: Ints, families: Ints) -> sp.csr_matrix:
@@ -141,18 +129,9 @@ class UnrecordedLayer:
 
     def _inputs(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
         alone = _inputs(p_family, p_any, p_open, recorded)
-        if not hasattr(self, "beside_"):
-            return alone  # a model that was built before there was such a layer
         weighed = np.column_stack(_left(self.beside_.predict(p_family, recorded), recorded))
         something = np.asarray(recorded.any(axis=1))
         return np.column_stack([alone, something[:, None] * weighed])
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "layer_" in state:  # as above
-            scaler, regression = state["layer_"]
-            rest = {name: value for name, value in state.items() if name != "layer_"}
-            state = {**rest, "line_": Line.of(regression, scaler)}
-        self.__dict__.update(state)
 
 
 def _inputs(p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -99,12 +99,6 @@ class UnitReader:
             if kind in self.kinds:
                 margins += _at_unit_length(getattr(units, kind) @ self.coef_[kind])
         return margins
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "idf_" in state:  # a model of before, which kept the rarities apart
-            rarities = state.pop("idf_")
-            state["coef_"] = {kind: _wide(coef, rarities[kind]) for kind, coef in state["coef_"].items()}
-        self.__dict__.update(state)
 
 
 def _wide(coef: Floats, rarities: Floats) -> Floats:

@@ -1,0 +1,58 @@
+"""Copies of labelled records amid entries of innocent ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from training_data.amid import amid
+from training_data.examples import UNDATED, Example
+from triage.reading.records import Record
+
+
+def example(author: str, number: int, text: str, **said: object) -> Example:
+    record = Record("incidents", f"{author}-{number:03}", UNDATED, UNDATED, text)
+    return replace(Example(record, author, (), (), ()), **said)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def examples() -> list[Example]:
+    """Sixty records of w1, of which twenty disclose and twenty look like it; w2 has too few clean ones."""
+    told, near, clean = [], [], []
+    for number in range(20):
+        theft = f"Her purse {number} was stolen"
+        told.append(example("w1", number, f"Called in. {theft}.", disclosed=("theft",), evidence=(theft,)))
+        near.append(example("w1", 20 + number, f"Purse {number} gone. Found it.", cancels=("Found it",)))
+        clean.append(example("w1", 40 + number, f"Cat {number} up a tree. Keys {number} held. No reply."))
+    return [*told, *near, *clean, example("w2", 1, "Bins out. Dog barks.")]
+
+
+def test_a_copy_holds_its_record_amid_entries_of_its_authors_innocent_records(
+    examples: list[Example],
+) -> None:
+    by_reference = {each.record.record_ref: each for each in examples}
+    copies = amid(examples, 1.0)
+    assert [each.record.record_ref for each in copies] == [*by_reference][:-1]
+    for copy in copies:
+        known = by_reference[copy.record.record_ref]
+        assert replace(copy, record=known.record) == known
+        before, after = copy.record.text.split(known.record.text, 1)
+        entries = [entry for entry in (before + after).split("\n") if entry]
+        assert len(entries) >= 8
+        for entry in entries:
+            assert entry.split()[0] in ("Cat", "Keys", "No")
+
+
+def test_the_share_says_how_many_and_the_same_examples_give_the_same_copies(examples: list[Example]) -> None:
+    assert amid(examples, 0.0) == []
+    some = amid(examples, 0.5)
+    assert 15 <= len(some) <= 45
+    assert amid(examples, 0.5) == some
+
+
+def test_records_whose_evidence_nobody_marked_are_not_copied(examples: list[Example]) -> None:
+    unmarked = [replace(each, marked=False) for each in examples]
+    assert amid(unmarked, 1.0) == []
+    history = [replace(each, marked=False) if each.disclosed else each for each in examples]
+    assert {bool(each.disclosed) for each in amid(history, 1.0)} == {False}
