@@ -60,13 +60,13 @@ def test_a_column_of_moments_is_read_as_each_of_its_cells(cells: list[str], form
 def test_a_column_of_closings_is_read_as_each_of_its_cells(cells: list[str]) -> None:
     reader, opened = Reader(LONDON), "2026-03-01T00:00:00Z"
     references = [f"R{number}" for number in range(len(cells))]
-    given_cells = {
+    knowncells = {
         "record_ref": references,
         "opened_at": [opened] * len(cells),
         "closed_at": cells,
         "text": references,
     }
-    made, odd = plain_records("incidents", given_cells, reader)
+    made, odd = plain_records("incidents", knowncells, reader)
     for place, cell in enumerate(cells):
         moment = reader.moment(cell) if cell else None
         if cell and (moment is None or moment < datetime.fromisoformat(opened)):
@@ -100,3 +100,33 @@ def test_columns_are_read_as_the_records_that_they_hold(
     for name in ("words", "clauses", "owners", "starts", "ends", "questions", "hits"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(each, name))
     assert [*whole.types] == [*each.types]
+
+
+@STEADY
+@given(
+    st.lists(st.text("aé", max_size=9), max_size=12),
+    st.lists(st.text("b", max_size=9), max_size=3),
+    st.integers(1, 5),
+    st.integers(1, 20),
+)
+@example(["a" * 9], [], 1, 1)
+def test_parts_hold_all_records_in_order_and_no_more_than_asked(
+    logs: list[str], letters: list[str], most: int, most_bytes: int
+) -> None:
+    known = [
+        Record(source, f"R{number:02}", AT, AT, text)
+        for source, texts in (("incidents", logs), ("referrals", letters))
+        for number, text in enumerate(texts)
+    ]
+    records = Records.of(known)
+    parts = [[*part] for part in records.parts(most, most_bytes)]
+    assert [record for part in parts for record in part] == [*records]
+    sizes = [sum(len(record.text.encode()) for record in part) for part in parts]
+    for part, size, after in zip(parts, sizes, [*parts[1:], None][: len(parts)], strict=True):
+        assert len({record.source for record in part}) == 1
+        assert len(part) == 1 or (len(part) <= most and size <= most_bytes)
+        if after is not None and after[0].source == part[0].source and len(part) < most:
+            assert size + len(after[0].text.encode()) > most_bytes
+    assert [len(part) for part in Records.of(known).parts(2)] == [
+        min(2, len(texts) - at) for texts in (logs, letters) for at in range(0, len(texts), 2)
+    ]

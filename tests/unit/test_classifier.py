@@ -17,7 +17,7 @@ from models.linear import labels_of
 from tests.conftest import CANARY
 from training_data.build import CORPUS_DIR, corpus_table
 from training_data.examples import Example
-from triage.language.disclosures import PHRASES
+from triage.language.disclosures import PHRASES, STANDING, STATUSES, find
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.ranking import classifier
@@ -214,7 +214,7 @@ def signals_of(texts: Sequence[str], clauses: Floats, carried: Floats | None = N
     whole = np.zeros((reading.records, len(FAMILIES) + 2))
     if carried is None:
         carried = np.full((reading.records, len(FAMILIES), 2), FLOOR)
-    return gather(reading, whole, clauses, carried)
+    return gather(reading, find(reading), whole, clauses, carried)
 
 
 def test_the_best_clauses_of_each_record_are_gathered() -> None:
@@ -248,6 +248,21 @@ def test_how_surely_clauses_carry_families_is_gathered() -> None:
     assert found.records[:, -2:] == pytest.approx(np.column_stack([[0.5, 2.0, FLOOR], either]))
     assert np.array_equal(found.rows(np.array([False, True, False])).families, found.families[1:2])
     assert [len(rows) for rows in found.by_family()] == [3 * len(FAMILIES), 3]
+
+
+def test_acts_count_by_family_as_standing_or_cancelled() -> None:
+    texts = [f"HE PUNCHED HER IN THE FACE. {CANARY}", "AT NO POINT DID HE PUNCH HER IN THE FACE", "HE LEFT"]
+    reading = read_texts([record(text) for text in texts], PHRASES)
+    stated = find(reading)
+    found = signals_of(texts, np.zeros((len(reading.owners), len(FAMILIES) + 2)))
+    family = FAMILIES.index("violence_without_injury")
+    standing = np.bincount(reading.owners[stated.clauses], stated.statuses < len(STANDING), 3)
+    assert standing.tolist()[0] > 0
+    assert standing.tolist()[1:] == [0, 0]
+    assert found.families[0, family, 4] > 0 == found.families[0, family, 5]
+    assert found.families[1, family, 5] > 0 == found.families[1, family, 4]
+    denied = STATUSES.index("denied_by_victim") - len(STATUSES) - 2
+    assert found.records[:, denied].tolist() == [0.0, np.log(2), 0.0]
 
 
 # Layers

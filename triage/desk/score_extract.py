@@ -27,8 +27,8 @@ from triage.reading.grouping import Keys, group
 from triage.reading.records import Crime
 from triage.settings import Settings
 
-#: Records scored at a time.
-PART_RECORDS = 1_000
+#: Records scored at a time, and bytes of their texts: a night of few and huge logs takes no more memory.
+PART_RECORDS, PART_BYTES = 1_000, 4_000_000
 #: Crimes recorded for a matter, by the place of its first record.
 Crimes = dict[int, tuple[Crime, ...]]
 
@@ -115,7 +115,7 @@ class _Scoring:
         # Not sooner: where there is nothing to read, helpers would be ended while they are still called.
         if self._known is not None and not self._parts:
             self._begin(self._known)
-        for part in Records({source: table}).parts(PART_RECORDS):
+        for part in Records({source: table}).parts(PART_RECORDS, PART_BYTES):
             copied = BytesIO()
             part.tables[source].write_ipc(copied)
             number = len(self._parts)

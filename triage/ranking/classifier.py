@@ -125,7 +125,7 @@ class DisclosureModel:
         for fold, margins in enumerate(held_out):
             whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
         carried = self._fit_clause_layer(reading, clauses, y, folds)
-        self._fit_layers(gather(reading, whole, clauses, carried).rows(y.whole), y)
+        self._fit_layers(gather(reading, find(reading), whole, clauses, carried).rows(y.whole), y)
         self.record_reader_, self.clause_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
@@ -193,7 +193,8 @@ class DisclosureModel:
         found = self.clause_layer_.predict(reading, clauses)
         margins = clauses[:, :-2]
         carried = found.strongest(reading.owners, reading.records, margins.shape[1])
-        signals = gather(reading, whole, clauses, carried)
+        stated = find(reading)
+        signals = gather(reading, stated, whole, clauses, carried)
         p_family = self._p_family(signals)
         inputs = _any_inputs(signals, p_family)
         return Disclosure(
@@ -202,7 +203,7 @@ class DisclosureModel:
             self.open_layer_.predict(inputs),
             found.over(margins),
             clauses[:, -1],
-            find(reading),
+            stated,
         )
 
     def __getstate__(self) -> dict[str, Any]:

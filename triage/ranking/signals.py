@@ -1,4 +1,4 @@
-"""What the readers say of each record, gathered into the inputs of the layers above."""
+"""What the readers and the stated acts say of each record, gathered into the inputs of the layers above."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from triage.language.disclosures import STANDING, STATUSES, Stated
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading
 from triage.language.tokens import Ints
@@ -17,7 +18,7 @@ _BESIDE = 2
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Inputs of the layers: ``families`` (records, families, 6) and ``records`` (records, values)."""
+    """Inputs of the layers: ``families`` (records, families, 8) and ``records`` (records, values)."""
 
     families: Floats
     records: Floats
@@ -27,17 +28,19 @@ class Signals:
         return Signals(self.families[kept], self.records[kept])
 
     def by_family(self) -> tuple[Floats, Floats]:
-        """Return a row a record and family, (records x families, 6), and what the rows of a record share."""
+        """Return a row a record and family, (records x families, 8), and what the rows of a record share."""
         return self.families.reshape(-1, self.families.shape[2]), self.records
 
 
-def gather(reading: Reading, whole: Floats, clauses: Floats, carried: Floats) -> Signals:
-    """Return the signals of records from the margins of both readers and the layer of clauses.
+def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, carried: Floats) -> Signals:
+    """Return the signals of records from acts stated, the margins of both readers and the layer of clauses.
 
     Parameters
     ----------
     reading : Reading
         The records' texts.
+    stated : Stated
+        Acts found in it by phrase, and triggers of context.
     whole, clauses : ndarray of shape (records, families + 2) and (clauses, families + 2)
         Margins: the families, "any family", and last "apparent only" for a record and "takes an offence
         away" for a clause.
@@ -54,10 +57,16 @@ def gather(reading: Reading, whole: Floats, clauses: Floats, carried: Floats) ->
         total[filled] = np.add.reduceat(_softplus(clauses), at, axis=0)
         below = np.where(clauses == best[reading.owners], FLOOR, clauses)
         second[filled] = np.maximum.reduceat(below, at, axis=0)
+    acts = np.zeros((records, families, 2))
+    cancelled = (stated.statuses >= len(STANDING)).astype(np.int64)
+    np.add.at(acts, (reading.owners[stated.clauses], stated.families, cancelled), 1.0)
+    acts = np.log1p(acts)
+    triggers = np.zeros((records, len(STATUSES)))
+    np.add.at(triggers, (reading.owners[stated.triggers[:, 0]], stated.triggers[:, 1]), 1.0)
     of_family = [margins[:, :families] for margins in (whole, best, total, second)]
     surest = carried[:, :, 0]
     return Signals(
-        np.stack([*of_family, *np.moveaxis(carried, 2, 0)], axis=2),
+        np.stack([*of_family, *np.moveaxis(acts, 2, 0), *np.moveaxis(carried, 2, 0)], axis=2),
         np.column_stack(
             [
                 whole[:, families:],
@@ -66,6 +75,8 @@ def gather(reading: Reading, whole: Floats, clauses: Floats, carried: Floats) ->
                 second[:, families:],
                 _cancelling_beside(reading, first, clauses),
                 np.log1p(np.diff(first)),
+                acts.sum(axis=1),
+                np.log1p(triggers),
                 surest.max(axis=1),
                 logit(noisy_or(expit(surest))),
             ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any, overload
 
+import numpy as np
 import polars as pl
 
 from triage.reading.records import RECORD_TABLES, Record
@@ -21,6 +22,7 @@ NO_ANSWER = "."
 _AT_ONCE = 500
 _HASHED_AT_ONCE = 5_000
 _NO_TIME = -(2**63)
+_ALL_BYTES = 2**62
 #: Columns other than of text; ``answers`` and ``qualifiers`` are texts here.
 _TIMES = ("opened_at", "closed_at")
 _COLUMNS = (
@@ -74,11 +76,21 @@ class Records(Sequence[Record]):
             rows.setdefault(record.source, []).append(as_columns(record))
         return cls({source: pl.DataFrame(found, schema=SCHEMA) for source, found in rows.items()})
 
-    def parts(self, most: int) -> Iterator[Records]:
-        """Give the records in order, at most so many of one table at a time."""
+    def parts(self, most: int, most_bytes: int = _ALL_BYTES) -> Iterator[Records]:
+        """Give the records in order, at most so many of one table at a time.
+
+        The texts of a part have at most so many bytes together, unless it is a single record's.
+        """
         for source, frame in self.tables.items():
-            for at in range(0, frame.height, most):
-                yield Records({source: frame.slice(at, most)})
+            text = frame.get_column("text", default=pl.Series([""]).new_from_index(0, frame.height))
+            ends = text.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
+            at = 0
+            while at < frame.height:
+                before = ends[at - 1] if at else 0
+                fitting = int(np.searchsorted(ends, before + most_bytes, side="right")) - at
+                count = min(most, max(fitting, 1))
+                yield Records({source: frame.slice(at, count)})
+                at += count
 
     def texts(self) -> list[str]:
         """Return the text of each record."""
