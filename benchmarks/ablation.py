@@ -27,6 +27,7 @@ from models import linear
 from training_data.build import TrainingTable, corpus_table
 from training_data.examples import Example
 from training_data.history import mask_outcomes
+from triage.language.disclosures import PHRASES
 from triage.language.features import KINDS
 from triage.language.offences import FAMILIES
 from triage.learning.metrics import prevalence_weights, recall_at
@@ -77,7 +78,7 @@ class _ReadAlone(classifier.ClauseLayer):
         return self
 
 
-ALONE = "clauses read alone"
+ALONE, UNSTATED = "clauses read alone", "without stated acts"
 SHORT = "without copies amid dull entries"
 #: Name of a row: kinds of features, what is done to the records learnt from, the layer, and whether the
 #: records judged are masked too.
@@ -94,6 +95,7 @@ ROWS: dict[str, Row] = {
     "learnt from w1 to w9 only": (KINDS, _nine, layers.BlendedLayer, False),
     "conclusions masked": (KINDS, _masked, layers.BlendedLayer, True),
     "without single clauses": (KINDS, _same, layers.BlendedLayer, False),
+    UNSTATED: (KINDS, _same, layers.BlendedLayer, False),
     SHORT: (KINDS, _same, layers.BlendedLayer, False),
     ALONE: (KINDS, _same, layers.BlendedLayer, False),
 }
@@ -110,6 +112,7 @@ def judge(
     kinds, change, layer, masked = ROWS[name]
     classifier.BlendedLayer = layer  # type: ignore[misc]
     classifier.ClauseLayer = _ReadAlone if name == ALONE else CLAUSE_LAYER  # type: ignore[misc]
+    linear.PHRASES = () if name == UNSTATED else PHRASES
     linear.AMID_SHARE = 0.0 if name == SHORT else AMID_SHARE
     linear.DisclosureModel = partial(classifier.DisclosureModel, kinds=kinds)  # type: ignore[misc,assignment]
     learnt = change([each for each in table.examples if each.author not in fold])

@@ -30,6 +30,7 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from training_data.amid import text_amid
 from triage.language.offences import FAMILIES
 from triage.learning.registry import load
 from triage.learning.signing import trusted_by
@@ -58,13 +59,6 @@ def scores_of(model: Ranker, settings: Settings, texts: Sequence[str]) -> Scores
     return score_records(model, records, np.zeros((len(texts), len(FAMILIES)), dtype=bool), settings)
 
 
-def amid(text: str, entries: Sequence[str], count: int, chance: random.Random) -> str:
-    """Return a text with entries before and after it."""
-    parts = chance.sample(entries, count)
-    parts.insert(chance.randrange(count + 1), text)
-    return "\n".join(parts)
-
-
 def plain_words(model: Ranker, settings: Settings, rows: list[dict[str, str]], *, each: bool) -> None:
     """Print how the pairs rank."""
     scores = scores_of(model, settings, [row["text"] for row in rows])
@@ -72,15 +66,13 @@ def plain_words(model: Ranker, settings: Settings, rows: list[dict[str, str]], *
     score, first = scores.score_01, scores.families[:, 0]
     if each:
         for row, value, family in zip(rows, score, first, strict=True):
-            print(
-                f"{row['number']:>3} {row['discloses']} {value:.4f} {FAMILIES[family]:32} {row['text'][:70]}"
-            )
+            named = f"{row['discloses']} {value:.4f} {FAMILIES[family]:32}"
+            print(f"{row['number']:>3} {named} {row['text'][:70]}")
     wanted = np.array([FAMILIES.index(row["family"]) for row in rows])
-    print(
-        f"plain words, {told.sum()} pairs: telling one first {(score[told] > score[~told]).mean():.3f}",
-        end="",
-    )
-    print(f", ROC-AUC {roc_auc_score(told, score):.3f}, first family {(first == wanted)[told].mean():.3f}")
+    won = (score[told] > score[~told]).mean()
+    right = (first == wanted)[told].mean()
+    print(f"plain words, {told.sum()} pairs: telling one first {won:.3f}, first family {right:.3f}")
+    print(f"plain words: ROC-AUC {roc_auc_score(told, score):.3f}")
 
 
 def denials(model: Ranker, settings: Settings, rows: list[dict[str, str]], *, each: bool) -> None:
@@ -117,17 +109,12 @@ def main() -> int:
     entries = (HERE / "dull_entries.txt").read_text(encoding="utf-8").splitlines()
     for count in ENTRIES:
         chance = random.Random(count)  # noqa: S311 (chance, no secret)
-        longer = [amid(text, entries, count, chance) for text in texts]
+        longer = [text_amid(text, entries, count, chance) for text in texts]
         score = scores_of(model, settings, longer).score_01
-        print(
-            f"amid {count} dull entries, {np.median([len(text.split()) for text in longer]):.0f} words",
-            end="",
-        )
-        print(
-            f": ROC-AUC {roc_auc_score(told, score):.3f}, median score told {np.median(score[told]):.3f}",
-            end="",
-        )
-        print(f", not told {np.median(score[~told]):.3f}")
+        words_each = np.median([len(text.split()) for text in longer])
+        medians = f"median score told {np.median(score[told]):.3f}, not told {np.median(score[~told]):.3f}"
+        print(f"amid {count} dull entries, {words_each:.0f} words: ROC-AUC {roc_auc_score(told, score):.3f}")
+        print(f"    {medians}")
     return 0
 
 

@@ -42,15 +42,22 @@ def amid(examples: Sequence[Example], share: float) -> list[Example]:
     ]
 
 
+def text_amid(text: str, entries: Sequence[str], count: int, chance: random.Random) -> str:
+    """Return a text with so many of the entries before and after it, a line each."""
+    parts = chance.sample(entries, count)
+    parts.insert(chance.randrange(count + 1), text)
+    return "\n".join(parts)
+
+
 def _drawn(example: Example, share: float) -> bool:
     return _chance(example, "drawn").random() < share
 
 
 def _amid(example: Example, entries: Sequence[str]) -> Example:
     chance = _chance(example, "entries")
-    parts = chance.sample(entries, min(chance.choice(_ENTRIES), len(entries)))
-    parts.insert(chance.randrange(len(parts) + 1), example.record.text)
-    return replace(example, record=replace(example.record, text="\n".join(parts)))
+    count = min(chance.choice(_ENTRIES), len(entries))
+    text = text_amid(example.record.text, entries, count, chance)
+    return replace(example, record=replace(example.record, text=text))
 
 
 def _chance(example: Example, purpose: str) -> random.Random:

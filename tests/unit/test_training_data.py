@@ -16,20 +16,8 @@ from triage.errors import UsageError
 
 PAIRED = {"w8", "w14", "w16", "w19", "w27"}
 NUMBERS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
 
 LINE = {
     "id": "t1-001",

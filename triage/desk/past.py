@@ -43,5 +43,5 @@ def past_matters(folder: Path, settings: Settings) -> Past:
         if unknown
         else []
     )
-    lines = [", ".join(said), *read.notes, *rejects_told(read)]
+    lines = [", ".join(said), *read.notes, *rejects_told(read.rejects)]
     return Past(linked.matters, read.digest, "\n    ".join(lines))

@@ -93,7 +93,7 @@ def score_extract(
     return Scored(
         frame=scoring.ranked(loaded, crimes),
         rejected=sum(count.rejected for count in read.counts.values()),
-        notes=(*read.notes, *rejects_told(read)),
+        notes=(*read.notes, *rejects_told(read.rejects)),
         unknown_codes=unknown_codes(crime.offence_code for crime in read.crimes),
         model_id=loaded.model_id,
     )

@@ -21,8 +21,8 @@ from triage.ranking.signals import Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
-#: Which parts a fitted model has, and what its layers ask for: one more whenever that changes.
-_MADE = 2
+#: Number of the layout of fitted models: one more whenever their parts, or what these ask for, change.
+_LAYOUT = 2
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 
@@ -208,12 +208,12 @@ class DisclosureModel:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: value for name, value in self.__dict__.items() if name != "_table"}
-        return kept | {"made": _MADE}
+        return kept | {"layout": _LAYOUT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if state.get("made") != _MADE:
-            raise TypeError("the parts of the model are those of another version")
-        self.__dict__.update({name: value for name, value in state.items() if name != "made"})
+        if state.get("layout") != _LAYOUT:
+            raise TypeError("the model is laid out as another version does")
+        self.__dict__.update({name: value for name, value in state.items() if name != "layout"})
 
     def _p_family(self, signals: Signals) -> Floats:
         flat = self.family_layer_.predict(*signals.by_family())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -62,13 +62,13 @@ def counts_by_rule(rejects: Iterable[RejectedRow]) -> dict[tuple[str, str], int]
     return {(table, rule): broken[table, rule] for table in TABLES for rule in RULES if broken[table, rule]}
 
 
-def rejects_told(extract: Extract) -> list[str]:
+def rejects_told(rejects: Collection[RejectedRow]) -> list[str]:
     """Return a line for each table and rule: how many rows broke it, and where the first of them stands."""
     first: dict[tuple[str, str], RejectedRow] = {}
-    for row in sorted_rejects(extract.rejects):
+    for row in sorted_rejects(rejects):
         first.setdefault((row.table, row.rule), row)
     lines = []
-    for (table, rule), count in counts_by_rule(extract.rejects).items():
+    for (table, rule), count in counts_by_rule(rejects).items():
         row = first[table, rule]
         column = f", {row.column}" if row.column else ""
         lines.append(f"{table}: {rule} {count:,}, first in {row.file}, row {row.row_number}{column}")
@@ -110,7 +110,7 @@ def check_rejected_share(extract: Extract, settings: Settings) -> None:
         f"the most allowed is {settings.rejected_share_max:.1%})"
     ]
     what += [f"every row of {table} was rejected" for table in lost]
-    what += [f"    {line}" for line in rejects_told(extract)]
+    what += [f"    {line}" for line in rejects_told(extract.rejects)]
     raise ExtractError(
         "\n".join(what),
         where="the extract",
