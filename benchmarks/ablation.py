@@ -72,6 +72,11 @@ class _TreesOnly(layers.BlendedLayer):
         return expit(self.trees_.margins(X, shared))
 
 
+class _NotAlone(layers.BlendedLayer):
+    def __init__(self, alone: int = 0) -> None:
+        super().__init__()
+
+
 class _ReadAlone(classifier.ClauseLayer):
     def fit(self, *arguments: Any) -> Self:
         self.trees_ = None
@@ -92,6 +97,7 @@ ROWS: dict[str, Row] = {
     "without cancelling clauses": (KINDS, _uncancelled, layers.BlendedLayer, False),
     "logistic layers only": (KINDS, _same, _LogisticOnly, False),
     "boosted layers only": (KINDS, _same, _TreesOnly, False),
+    "best clauses not weighed alone": (KINDS, _same, _NotAlone, False),
     "learnt from w1 to w9 only": (KINDS, _nine, layers.BlendedLayer, False),
     "conclusions masked": (KINDS, _masked, layers.BlendedLayer, True),
     "without single clauses": (KINDS, _same, layers.BlendedLayer, False),

@@ -25,7 +25,7 @@ from triage.ranking.classifier import DisclosureModel, Labels, fold_numbers
 from triage.ranking.clause_layer import ClauseLayer
 from triage.ranking.fitted import FLOOR, Bools, Floats, expit, logit, noisy_or
 from triage.ranking.layers import BesideLayer, BlendedLayer, UnrecordedLayer
-from triage.ranking.signals import Signals, gather
+from triage.ranking.signals import OF_CLAUSES, Signals, gather
 from triage.reading.records import Record
 
 AT = datetime(2026, 10, 14, tzinfo=UTC)
@@ -233,7 +233,7 @@ def test_what_cancels_is_looked_for_beside_the_strongest_clause_of_the_same_reco
     margins[:, -2] = [0, 3, 0, 0, 0, 3, 0, 0]
     margins[:, -1] = [1, 2, 3, 4, 9, 5, 6, 9]
     records = signals_of(["A. B. C. D.", "E.", "F. G. H."], margins).records
-    at = 4 * 2
+    at = OF_CLAUSES - 3
     assert records[:, at : at + 3].tolist() == [[2, 4, 1], [9, -3, -3], [5, 9, -3]]
 
 
@@ -245,7 +245,7 @@ def test_how_surely_clauses_carry_families_is_gathered() -> None:
     assert found.families[:, :, -2:].tolist() == carried.tolist()
     none = [np.prod(1 - expit(row)) for row in carried[:, :, 0]]
     either = [float(np.log(1 - each) - np.log(each)) for each in none]
-    assert found.records[:, -2:] == pytest.approx(np.column_stack([[0.5, 2.0, FLOOR], either]))
+    assert found.records[:, :2] == pytest.approx(np.column_stack([[0.5, 2.0, FLOOR], either]))
     assert np.array_equal(found.rows(np.array([False, True, False])).families, found.families[1:2])
     assert [len(rows) for rows in found.by_family()] == [3 * len(FAMILIES), 3]
 
@@ -261,11 +261,35 @@ def test_acts_count_by_family_as_standing_or_cancelled() -> None:
     assert standing.tolist()[1:] == [0, 0]
     assert found.families[0, family, 4] > 0 == found.families[0, family, 5]
     assert found.families[1, family, 5] > 0 == found.families[1, family, 4]
-    denied = STATUSES.index("denied_by_victim") - len(STATUSES) - 2
+    denied = STATUSES.index("denied_by_victim") - len(STATUSES)
     assert found.records[:, denied].tolist() == [0.0, np.log(2), 0.0]
 
 
+def test_further_clauses_that_say_nothing_change_only_what_is_not_of_the_best_clauses() -> None:
+    clauses = np.random.default_rng(0).normal(size=(2, len(FAMILIES) + 2))
+    dull = np.full((4, len(FAMILIES) + 2), FLOOR)
+    amid = np.concatenate([dull, clauses, dull])
+    carried = np.random.default_rng(1).normal(size=(1, len(FAMILIES), 2))
+    short = signals_of(["A. B."], clauses, carried).records[0]
+    long = signals_of(["C. D. E. F. A. B. G. H. I. J."], amid, carried).records[0]
+    assert short[:OF_CLAUSES].tolist() == long[:OF_CLAUSES].tolist()
+    assert (short[OF_CLAUSES:] != long[OF_CLAUSES:]).any()
+
+
 # Layers
+def test_first_inputs_have_a_voice_of_their_own() -> None:
+    """The second input, which decides where the layer learnt, is absent where it is used."""
+    chance = np.random.default_rng(0)
+    y = chance.random(2_000) < 0.5
+    x = np.column_stack([y + chance.normal(size=2_000), 4 * y + chance.normal(size=2_000)])
+    elsewhere = np.column_stack([np.array([-1.0, 2.0]), np.zeros(2)])
+    apart = [np.ptp(logit(BlendedLayer(alone).fit(x, y).predict(elsewhere))) for alone in (0, 1)]
+    assert apart[1] > apart[0]
+    one = BlendedLayer(1).fit(x, y)
+    voices = [one.line_.margins(x), one.trees_.margins(x), one.alone_.margins(x[:, :1])]
+    assert one.predict(x) == pytest.approx(expit(np.mean(voices, axis=0)))
+
+
 def test_a_blend_orders_as_its_inputs_and_follows_weights() -> None:
     x = np.linspace(-3, 3, 400)[:, None]
     y = x[:, 0] + np.sin(37 * x[:, 0]) > 0

@@ -17,12 +17,12 @@ from triage.ranking.clause_layer import CLAUSES_MOST, ClauseLayer
 from triage.ranking.fitted import FLOOR, Bools, Floats, logit, noisy_or
 from triage.ranking.layers import BlendedLayer
 from triage.ranking.readers import TypeTable, UnitReader
-from triage.ranking.signals import Signals, gather
+from triage.ranking.signals import OF_CLAUSES, Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
 #: Number of the layout of fitted models: one more whenever their parts, or what these ask for, change.
-_LAYOUT = 2
+_LAYOUT = 3
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 
@@ -78,7 +78,8 @@ class DisclosureModel:
     Linear readers score every family, "any family" and "only apparent": one reads the whole record, one each
     clause. Layers fitted on scores of groups that the readers had not seen (stacking) weigh each clause
     against those beside it, and then the record against its best clauses, the sum over all, and those that
-    take an offence away.
+    take an offence away. Whether any offence is disclosed is asked of the best clauses alone, too, since what
+    else stands in a record dilutes what the whole says.
 
     Parameters
     ----------
@@ -177,8 +178,8 @@ class DisclosureModel:
         #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
         self.held_out_p_family_ = self._p_family(across)
         inputs = _any_inputs(across, self.held_out_p_family_)
-        self.any_layer_ = BlendedLayer().fit(inputs, np.asarray(families.any(axis=1)), weights)
-        self.open_layer_ = BlendedLayer().fit(inputs, y.missed[y.whole], weights)
+        self.any_layer_ = BlendedLayer(OF_CLAUSES).fit(inputs, np.asarray(families.any(axis=1)), weights)
+        self.open_layer_ = BlendedLayer(OF_CLAUSES).fit(inputs, y.missed[y.whole], weights)
         self.held_out_p_any_ = self.any_layer_.predict(inputs)
         self.held_out_p_open_ = self.open_layer_.predict(inputs)
 

@@ -19,8 +19,17 @@ class BlendedLayer:
     The one is sure where signals add up, the other where one undoes another; together they rank better than
     either (the ablation in docs/ranker.md).
 
+    Parameters
+    ----------
+    alone : int
+        So many of the first signals are weighed by a logistic layer of their own, too, which has an equal
+        part in the mean: signals that hold where the others, learnt beside them, mislead.
+
     Source: stacked generalisation, Wolpert 1992.
     """
+
+    def __init__(self, alone: int = 0) -> None:
+        self.alone = alone
 
     def fit(self, X: Floats, y: Bools, sample_weight: Floats | None = None) -> Self:
         """Fit on ``X`` of shape (rows, signals) and ``y`` of shape (rows,)."""
@@ -30,6 +39,7 @@ class BlendedLayer:
             sample_weight = None
         self.line_ = fit_line(X, y, sample_weight)
         self.trees_ = fit_trees(X, y, sample_weight)
+        self.alone_ = fit_line(X[:, : self.alone], y, sample_weight) if self.alone else None
         return self
 
     def predict(self, X: Floats, shared: Floats | None = None) -> Floats:
@@ -38,8 +48,10 @@ class BlendedLayer:
         Further signals that every k rows, one after the other, have in common may stand in ``shared``, shape
         (rows / k, signals).
         """
-        lines, trees = self.line_.margins(X, shared), self.trees_.margins(X, shared)
-        return expit((np.clip(lines, -_SURE, _SURE) + np.clip(trees, -_SURE, _SURE)) / 2)
+        voices = [self.line_.margins(X, shared), self.trees_.margins(X, shared)]
+        if self.alone_ is not None:
+            voices.append(self.alone_.margins(X[:, : self.alone]))
+        return expit(np.mean([np.clip(each, -_SURE, _SURE) for each in voices], axis=0))
 
 
 class BesideLayer:

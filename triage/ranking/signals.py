@@ -14,11 +14,16 @@ from triage.ranking.fitted import FLOOR, NO_CLAUSE, Bools, Floats, expit, logit,
 
 #: Clauses on either side of the strongest one in which a cancelling fact is looked for.
 _BESIDE = 2
+#: Values of a record that no further clause of it dilutes.
+OF_CLAUSES = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Inputs of the layers: ``families`` (records, families, 8) and ``records`` (records, values)."""
+    """Inputs of the layers: ``families`` (records, families, 8) and ``records`` (records, values).
+
+    The first ``OF_CLAUSES`` of the values are what single clauses say, whatever else stands in the record.
+    """
 
     families: Floats
     records: Floats
@@ -69,16 +74,16 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, car
         np.stack([*of_family, *np.moveaxis(acts, 2, 0), *np.moveaxis(carried, 2, 0)], axis=2),
         np.column_stack(
             [
-                whole[:, families:],
+                surest.max(axis=1),
+                logit(noisy_or(expit(surest))),
                 best[:, families:],
+                _cancelling_beside(reading, first, clauses),
+                whole[:, families:],
                 total[:, families:],
                 second[:, families:],
-                _cancelling_beside(reading, first, clauses),
                 np.log1p(np.diff(first)),
                 acts.sum(axis=1),
                 np.log1p(triggers),
-                surest.max(axis=1),
-                logit(noisy_or(expit(surest))),
             ]
         ),
     )
