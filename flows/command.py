@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flows import runtime
@@ -62,7 +63,7 @@ def _run(extract: Path, as_of: str | None, budget: int | None, mapping: Path | N
 
     request = Request(extract, as_of, budget, mapping)
     settings = request.settings()
-    request.moment(settings)
+    request.moment(settings, datetime.now(UTC))
     if runtime.start_prefect(settings.data_dir, _say, meanwhile=_import_rooms):
         from flows.nightly import run_flow
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from triage.desk.score_command import parsed_moment
+from triage.errors import UsageError
 from triage.reading.records import Extract
 from triage.settings import Settings, load
 
@@ -55,17 +56,25 @@ class Request:
         named = {"budget_items": self.budget, "mapping_file": self.mapping}
         return load(**{name: value for name, value in named.items() if value is not None})
 
-    def moment(self, settings: Settings) -> datetime | None:
+    def moment(self, settings: Settings, now: datetime) -> datetime | None:
         """Return the as-of moment that the request names, in UTC; None if it names none.
 
         Raises
         ------
         UsageError
-            If it is not a moment of ISO 8601.
+            If it is not a moment of ISO 8601, or later than now: texts would be purged before their time, and
+            no later night would replace this one's queue.
         """
         if self.as_of is None:
             return None
-        return parsed_moment(self.as_of, settings.zone).astimezone(UTC)
+        moment = parsed_moment(self.as_of, settings.zone).astimezone(UTC)
+        if moment > now:
+            raise UsageError(
+                "the moment is in the future: what is known then is not known yet",
+                where="--as-of",
+                mend="name a past moment, or leave it out for the newest that the extract names",
+            )
+        return moment
 
 
 def newest_moment(extract: Extract, now: datetime) -> datetime:

@@ -29,6 +29,7 @@ from triage.learning.signing import trusted_by
 from triage.ranking.allocation import allocate
 from triage.ranking.scoring import RecordScore, score_matters
 from triage.reading import check_rejected_share, mapping_for, read_extract, write_rejects
+from triage.reading.columns import Records
 from triage.reading.linking import Linked, link
 from triage.settings import Settings
 from triage.store import AuditEvent, Item, ItemCrime, ItemText, Publication, Run, Store
@@ -58,7 +59,7 @@ class Night:
     ) -> None:
         self._request, self._settings, self._store, self._clock = request, settings, store, clock
         self._started = perf_counter()
-        self._moment = request.moment(settings)
+        self._moment = request.moment(settings, clock())
         self._counts: dict[str, int | dict[str, int]] = {}
         self._scores: tuple[RecordScore, ...] = ()
         self._weighed: tuple[Weighed, ...] = ()
@@ -92,6 +93,10 @@ class Night:
                 error.what, where=str(rejects), mend=f"the file names each row; {error.mend}"
             ) from error
         self._as_of = self._moment or newest_moment(extract, self._clock())
+        later = Records.of(extract.records).opened_after(self._as_of)
+        if later and self._moment is None:
+            note = f"{later:,} records are dated later than this night and are not queued: mend their times"
+            extract = replace(extract, notes=(*extract.notes, note))
         unknown = unknown_codes(crime.offence_code for crime in extract.crimes)
         if unknown:
             listed = ", ".join(unknown)

@@ -98,4 +98,4 @@ def known_names(unknown: str, known: Iterable[str]) -> str:
     >>> known_names("linaer", ["linear", "dash_count"])
     "'linaer' is unknown; known: dash_count, linear"
     """
-    return f"{unknown!r} is unknown; known: {', '.join(sorted(known))}"
+    return f"{unknown!r} is unknown; known: {', '.join(sorted(known)) or 'none yet'}"

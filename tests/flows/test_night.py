@@ -268,3 +268,29 @@ def test_an_earlier_moment_is_another_night(tmp_path: Path, settings: Settings, 
     extract = plain_night(tmp_path / "extract")
     ids = {published_id(run_night(extract, settings, store, as_of=CUT + timedelta(hours=n))) for n in (0, 1)}
     assert len(ids) == 2
+
+
+def test_an_empty_extract_says_so_and_does_not_hide_the_queue_of_the_next_one(
+    tmp_path: Path, settings: Settings, store: Store
+) -> None:
+    """An export that failed is run again; the empty night was as of the clock, later than the records."""
+    empty = write_extract(tmp_path / "empty", {"incidents": incidents(1)})
+    header, _ = (empty / "incidents.csv").read_text(encoding="utf-8").split("\n", 1)
+    (empty / "incidents.csv").write_text(header + "\n", encoding="utf-8")
+    night = run_night(empty, settings, store)
+    assert any("no record at all" in note for note in store.run(published_id(night)).notes)
+    later = run_night(plain_night(tmp_path / "night"), settings, store)
+    assert store.latest_run().run_id == published_id(later)
+    assert len(store.queue()) == len(store.queue(published_id(later))) > 0
+
+
+def test_records_of_the_future_are_counted_in_a_note(
+    tmp_path: Path, settings: Settings, store: Store
+) -> None:
+    rows = incidents(4)
+    extract = write_extract(
+        tmp_path / "night",
+        {"incidents": [rows[0] | {"opened_at": "2126-11-03T02:00", "closed_at": ""}, *rows[1:]]},
+    )
+    notes = store.run(published_id(run_night(extract, settings, store))).notes
+    assert sum("1 records are dated later" in note for note in notes) == 1

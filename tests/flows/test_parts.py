@@ -105,12 +105,12 @@ def test_an_item_keeps_what_its_text_says_of_each_place() -> None:
 @pytest.mark.parametrize("wrong", ["yesterday", "", "2026-13-01", "0001-01-01T00:00+14:00", CANARY])
 def test_a_wrong_moment_is_a_usage_error(wrong: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Request(Path(), wrong).moment(Settings())
+        Request(Path(), wrong).moment(Settings(), NOW)
     assert CANARY not in str(caught.value)
 
 
 def test_a_moment_without_an_offset_is_in_london() -> None:
-    assert Request(Path(), "2026-07-01T04:00").moment(Settings()) == datetime(2026, 7, 1, 3, tzinfo=UTC)
+    assert Request(Path(), "2026-07-01T04:00").moment(Settings(), NOW) == datetime(2026, 7, 1, 3, tzinfo=UTC)
 
 
 def test_contents_are_told_apart_by_text_and_answers_and_not_by_order() -> None:
@@ -252,3 +252,11 @@ def test_wrong_values_end_with_their_code(tmp_path: Path, monkeypatch: pytest.Mo
     assert main(["--extract", str(tmp_path), "--as-of", "soon"]) == 2
     assert main(["--extract", str(tmp_path), "--budget", "0"]) == 10
     assert not (tmp_path / "data").exists()
+
+
+def test_a_night_of_the_future_is_refused_and_the_present_is_not() -> None:
+    now = datetime(2026, 11, 3, 4, 5, tzinfo=UTC)
+    assert Request(Path(), "2026-11-03T04:05").moment(Settings(), now) == now
+    with pytest.raises(UsageError, match="in the future") as caught:
+        Request(Path(), "2027-11-03T04:05").moment(Settings(), now)
+    assert "--as-of" in str(caught.value)

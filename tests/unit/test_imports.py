@@ -43,6 +43,7 @@ WITHIN = {
         "extract",
         "claims",
         "hashing",
+        "kept_texts",
         "repeats",
         "grouping",
         "linking",

@@ -90,6 +90,7 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         from triage.desk.groups_file import matched, read_groups
         from triage.desk.past import past_matters
         from triage.desk.score_command import parsed_moment
+        from triage.reading.mapping import harmless_path
         from triage.settings import load
 
         settings = load(**({"mapping_file": mapping} if mapping else {}))
@@ -118,6 +119,12 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         digests = []
         for folder in history or ():
             past = past_matters(folder, settings)
+            if past.digest in digests:
+                raise UsageError(
+                    "the same past records are given twice",
+                    where=harmless_path(folder),
+                    mend="name each history once; twice they would count for more than they say",
+                )
             matters.extend(past.matters)
             digests.append(past.digest)
             typer.echo(past.said, err=True)

@@ -161,6 +161,8 @@ def read_extract(
     notes += [f"{file}: columns not used: {shown(names, names)}" for file, names in unused.items() if names]
     if "crimes" not in sources:
         notes.append("there is no table crimes: every crime that a text discloses counts as unrecorded")
+    if not any(counts[table].accepted for table in RECORD_TABLES):
+        notes.append("WARNING: the extract holds no record at all: was it exported?")
     records = Records(frames)
     if later:
         notes.append(f"{later:,} records are later than the moment as of which the extract is read")
