@@ -43,7 +43,6 @@ WITHIN = {
         "extract",
         "claims",
         "hashing",
-        "kept_texts",
         "repeats",
         "grouping",
         "linking",

@@ -13,7 +13,7 @@ from threading import RLock, Thread
 from time import monotonic, sleep
 from typing import Any, Self
 
-from triage.errors import UsageError, UserError
+from triage.errors import UsageError
 
 #: Parts that a helper has at a time, so that it need not wait for the next.
 _PARTS_AHEAD = 2
@@ -40,7 +40,7 @@ class Helpers:
         self._processes = processes
         self._executor: Any = None
         self._count, self._free = 0, processes * _PARTS_AHEAD
-        self._waiting: deque[tuple[int, Callable[[], Any]]] = deque()
+        self._waiting: deque[tuple[int, Any]] = deque()
         self._done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
         self._there: Callable[[Any], Any] | None = None
         self._sent: set[Future[Any]] = set()
@@ -73,8 +73,8 @@ class Helpers:
             sleep(0.01)
         self._executor.shutdown(kill_workers=True)
 
-    def add(self, part: Callable[[], Any]) -> None:
-        """Add something to be done, numbered in the order of adding; it is asked for when its turn comes."""
+    def add(self, part: Any) -> None:
+        """Add something to be done, numbered in the order of adding."""
         self._waiting.append((self._count, part))
         self._count += 1
         self._hand_out()
@@ -112,7 +112,7 @@ class Helpers:
                     ) from error
                 yield number, result
             else:
-                yield own[0], here(own[1]())
+                yield own[0], here(own[1])
 
     def _hand_out(self) -> None:
         """Give helpers that are free the next parts, but for one that this process may do meanwhile."""
@@ -125,10 +125,10 @@ class Helpers:
                 future = self._submit(self._there, given[1])
                 future.add_done_callback(partial(self._take_back, given[0]))
 
-    def _submit(self, task: Callable[..., Any], *parts: Callable[[], Any]) -> Future[Any]:
+    def _submit(self, task: Callable[..., Any], *given: Any) -> Future[Any]:
         try:
-            submitted: Future[Any] = self._executor.submit(task, *(part() for part in parts))
-        except (BrokenExecutor, UserError) as error:
+            submitted: Future[Any] = self._executor.submit(task, *given)
+        except BrokenExecutor as error:
             # Whoever asks for results is told; in the thread in which helpers are served nobody would be.
             submitted = Future()
             submitted.set_exception(error)
@@ -143,7 +143,7 @@ class Helpers:
                 self._free += 1
                 self._hand_out()
 
-    def _next(self) -> tuple[int, Callable[[], Any]] | None:
+    def _next(self) -> tuple[int, Any] | None:
         # Helpers are served in another thread: only the taking itself tells whether a part is left.
         try:
             return self._waiting.popleft()

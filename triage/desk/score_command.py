@@ -71,10 +71,8 @@ def add_score(
         moment = parsed_moment(as_of, settings.zone) if as_of else None
 
         from triage.desk.helpers import Helpers
-        from triage.reading.kept_texts import TextStore
 
-        modules = ("triage.desk.score_extract", "spacy.tokenizer", "models")
-        with TextStore(out.parent) as store, Helpers(jobs - 1, modules) as helpers:
+        with Helpers(jobs - 1, modules=("triage.desk.score_extract", "spacy.tokenizer", "models")) as helpers:
             from triage.desk.score_extract import score_extract
 
             scored = score_extract(
@@ -85,7 +83,6 @@ def add_score(
                 named=lambda: named(settings, model),
                 model=lambda known: loaded(settings, known or model),
                 helpers=helpers,
-                store=store,
             )
         write_frame(scored.frame, out)
         for note in scored.notes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from importlib import import_module
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 
@@ -21,9 +22,8 @@ from triage.learning.registry import LoadedModel, load
 from triage.learning.signing import TrustedKeys, trusted_by
 from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract, rejects_told
-from triage.reading.columns import Records, texts_of
+from triage.reading.columns import Records
 from triage.reading.grouping import Keys, group
-from triage.reading.kept_texts import KeptTexts, TextStore
 from triage.reading.records import Crime
 from triage.settings import Settings
 
@@ -31,19 +31,6 @@ from triage.settings import Settings
 PART_RECORDS, PART_BYTES = 1_000, 4_000_000
 #: Crimes recorded for a matter, by the place of its first record.
 Crimes = dict[int, tuple[Crime, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some records of one table, whose texts lie in a file."""
-
-    source: str
-    frame: pl.DataFrame
-    texts: KeptTexts
-
-    def records(self) -> Records:
-        """Return the records with their texts."""
-        return Records({self.source: self.frame.with_columns(self.texts.all())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +53,6 @@ def score_extract(
     named: Callable[[], str | None],
     model: Callable[[str | None], LoadedModel],
     helpers: Helpers,
-    store: TextStore,
 ) -> Scored:
     """Return the scores of every record of an extract, the same for any number of helpers.
 
@@ -86,13 +72,9 @@ def score_extract(
         Loads the model of that id, or else the one to be built, once the extract is known to be readable.
     helpers : Helpers
         Processes that find out what records disclose while this one links them, and scores.
-    store : TextStore
-        Keeps the texts meanwhile; open for as long as there are helpers, which are given texts from it.
 
     Raises
     ------
-    UsageError
-        If there is no space for the texts.
     ExtractError
         If the extract cannot be read, or too many of its rows are rejected.
     """
@@ -100,7 +82,7 @@ def score_extract(
     gc.freeze()
     # Which model ranks may change meanwhile: helpers and this process go by the same one.
     known = named()
-    scoring = _Scoring(settings, helpers, known, store)
+    scoring = _Scoring(settings, helpers, known)
     imported = partial(import_module, "spacy.tokenizer")
     read = read_extract(
         extract, settings, mapping=mapping, as_of=moment, hashed=False, meanwhile=imported, taken=scoring.take
@@ -123,48 +105,40 @@ class _Scoring:
     Where the model is known, helpers begin with the first table, while this process still reads.
     """
 
-    def __init__(self, settings: Settings, helpers: Helpers, known: str | None, store: TextStore) -> None:
-        self._settings, self._helpers, self._store = settings, helpers, store
-        self._parts: dict[int, _Part] = {}
+    def __init__(self, settings: Settings, helpers: Helpers, known: str | None) -> None:
+        self._settings, self._helpers = settings, helpers
+        self._parts: dict[int, Records] = {}
         self._known = known
 
     def take(self, source: str, table: pl.DataFrame) -> None:
-        """Take the records of one table, whose texts go into the file."""
+        """Take the records of one table, each part with memory of its own, which goes with it."""
         # Not sooner: where there is nothing to read, helpers would be ended while they are still called.
         if self._known is not None and not self._parts:
             self._begin(self._known)
         for part in Records({source: table}).parts(PART_RECORDS, PART_BYTES):
-            frame = part.tables[source]
-            kept = _Part(source, frame.drop("text", strict=False), self._store.keep(texts_of(frame)))
-            self._parts[len(self._parts)] = kept
-            self._helpers.add(kept.records)
+            copied = BytesIO()
+            part.tables[source].write_ipc(copied)
+            number = len(self._parts)
+            self._parts[number] = Records({source: pl.read_ipc(copied.getvalue())})
+            self._helpers.add(self._parts[number])
 
     def ranked(self, loaded: LoadedModel, crimes: Sequence[Crime]) -> pl.DataFrame:
         """Return the rows of the score file."""
         model = loaded.model
         if self._known is None:
             self._begin(loaded.model_id)
-        leads_of, recorded = self._linked(crimes)
+        # Linking takes records in the order of table and reference, whatever table was read first.
+        ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
+        lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
+        groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
+        recorded = {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
         frames = []
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
+            # Its texts go as soon as it is scored.
             part = self._parts.pop(number)
-            leads = leads_of.pop(number)
+            leads = groups.leads[lasts[number] - len(part) : lasts[number]]
             frames.append(part_frame(_weighed(model, disclosed, part, leads, recorded, self._settings)))
         return ranked_frame(frames)
-
-    def _linked(self, crimes: Sequence[Crime]) -> tuple[dict[int, Sequence[int]], Crimes]:
-        """Return for each part the first records of its records' matters, and the crimes by these."""
-        # Linking takes records in the order of table and reference, whatever table was read first.
-        ordered = sorted(self._parts, key=lambda number: (self._parts[number].source, number))
-        parts = [self._parts[number] for number in ordered]
-        texts = KeptTexts.joined(self._store, (part.texts for part in parts))
-        groups = group(Keys.of(_joined(parts), texts), crimes, self._settings, borne_out=True)
-        ends = accumulate(part.frame.height for part in parts)
-        leads = {
-            number: groups.leads[end - part.frame.height : end]
-            for number, part, end in zip(ordered, parts, ends, strict=True)
-        }
-        return leads, {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
 
     def _begin(self, model_id: str) -> None:
         kept = (self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings))
@@ -176,25 +150,27 @@ def _one_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
     return tuple({(crime.offence_code, crime.status): crime for crime in crimes}.values())
 
 
-def _joined(parts: Iterable[_Part]) -> Records:
-    """Return the records of parts, without texts."""
+def _joined(parts: Iterable[Records]) -> Records:
+    """Return the records of parts, whose memory is not copied."""
     frames: dict[str, list[pl.DataFrame]] = {}
     for part in parts:
-        frames.setdefault(part.source, []).append(part.frame)
+        for source, frame in part.tables.items():
+            frames.setdefault(source, []).append(frame)
     return Records({source: pl.concat(found, rechunk=False) for source, found in frames.items()})
 
 
 def _weighed(
     model: Ranker,
     disclosed: Disclosed,
-    part: _Part,
+    part: Records,
     leads: Sequence[int],
     crimes: Crimes,
     settings: Settings,
 ) -> Scores:
-    days = pl.from_epoch(part.frame.get_column("opened_at"), "us").dt.date().to_list()
+    [(source, columns)] = part.tables.items()
+    days = pl.from_epoch(columns.get_column("opened_at"), "us").dt.date().to_list()
     recorded = recorded_masks([crimes.get(lead, ()) for lead in leads], days)
-    keys = [(part.source, reference) for reference in part.frame.get_column("record_ref").to_list()]
+    keys = [(source, reference) for reference in columns.get_column("record_ref").to_list()]
     return weigh(model, disclosed, keys, recorded, settings)
 
 

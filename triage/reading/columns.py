@@ -82,7 +82,8 @@ class Records(Sequence[Record]):
         The texts of a part have at most so many bytes together, unless it is a single record's.
         """
         for source, frame in self.tables.items():
-            ends = texts_of(frame).str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
+            text = frame.get_column("text", default=pl.Series([""]).new_from_index(0, frame.height))
+            ends = text.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
             at = 0
             while at < frame.height:
                 before = ends[at - 1] if at else 0
@@ -155,11 +156,6 @@ class Records(Sequence[Record]):
 
     def __repr__(self) -> str:
         return f"<{self._length} records>"
-
-
-def texts_of(frame: pl.DataFrame) -> pl.Series:
-    """Return the texts of a table, empty where it has none."""
-    return frame.get_column("text", default=pl.Series("text", [""]).new_from_index(0, frame.height))
 
 
 def _strings(frame: pl.DataFrame, name: str) -> list[str]:

@@ -19,7 +19,6 @@ from triage.reading.claims import (
     tail_parts,
 )
 from triage.reading.columns import Records
-from triage.reading.kept_texts import Texts
 from triage.reading.records import Crime
 from triage.reading.repeats import Narratives, find_repeats
 from triage.settings import Settings
@@ -44,11 +43,11 @@ class Keys:
     incident_refs: Sequence[str]
     opened_at: Sequence[int]
     areas: Sequence[str]
-    texts: Texts
+    texts: pl.Series
 
     @classmethod
-    def of(cls, records: Records, texts: Texts | None = None) -> Keys:
-        """Return the columns of records, whose texts may lie elsewhere, in the order of their keys."""
+    def of(cls, records: Records) -> Keys:
+        """Return the columns of records."""
         tables = [(source, records.tables[source]) for source in sorted(records.tables)]
 
         def column(name: str) -> pl.Series:
@@ -64,7 +63,7 @@ class Keys:
             incident_refs=column("incident_ref").to_list(),
             opened_at=column("opened_at").to_list(),
             areas=column("area").to_list(),
-            texts=column("text") if texts is None else texts,
+            texts=column("text"),
         )
 
 

@@ -12,7 +12,6 @@ import polars as pl
 from rensa import RMinHash
 
 from triage.reading.hashing import P1, P2, P3, Hashes, Ints, eight_bytes, mixed
-from triage.reading.kept_texts import Texts
 from triage.settings import Settings
 
 SHINGLE_WORDS = 3
@@ -98,7 +97,7 @@ class Narratives:
     ``opened_at`` is in microseconds; ``areas`` are empty where unknown.
     """
 
-    texts: Texts
+    texts: pl.Series
     opened_at: Sequence[int]
     areas: Sequence[str]
 
