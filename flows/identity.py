@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from triage.desk.score_command import parsed_moment
-from triage.errors import UsageError
+from triage.errors import ExtractError, UsageError
 from triage.reading.records import Extract
 from triage.settings import Settings, load
 
@@ -85,11 +85,21 @@ def newest_moment(extract: Extract, now: datetime) -> datetime:
     extract : Extract
         An extract; moments after ``now`` are typing errors and do not count.
     now : datetime
-        The clock; returned to the minute where the extract names no moment at all.
+        The clock.
+
+    Raises
+    ------
+    ExtractError
+        If the extract names no moment up to now: as of the clock, the night of a failed export would hide
+        that of its repetition, whose moments are earlier.
     """
-    return max(
-        (moment for moment in extract.moments if moment <= now), default=now.replace(second=0, microsecond=0)
-    ).astimezone(UTC)
+    newest = max((moment for moment in extract.moments if moment <= now), default=None)
+    if newest is None:
+        raise ExtractError(
+            "the extract names no moment up to now, so that nobody can say which night it is",
+            mend="export it again, or give --as-of if nothing happened that night",
+        )
+    return newest.astimezone(UTC)
 
 
 def settings_digest(settings: Settings) -> str:

@@ -51,7 +51,7 @@ class Night:
     store : Store
         Prepared, with the lock of the night held.
     clock : callable
-        Gives the present moment, aware; asked for audit events and where the extract names no moment.
+        Gives the present moment, aware; asked for audit events, and to tell which moments are of the future.
     """
 
     def __init__(

@@ -147,8 +147,7 @@ class Store(Erasure, Reviews, Outcomes):
     def latest_run(self) -> Run | None:
         """Return the run that stands: the one as of the latest moment, of two the one published last.
 
-        None if there is none. A past night that is run again therefore replaces no later queue, and a night
-        that queued nothing, as of an empty extract, replaces none at all.
+        None if there is none. A past night that is run again therefore replaces no later queue.
         """
         found = self._read(lambda connection: connection.execute(_runs().limit(1)).first())
         return run_of(found) if found else None
@@ -259,9 +258,7 @@ def _expect(action: str, audit: AuditEvent) -> None:
 
 
 def _runs() -> Select[Any]:
-    its = places.alias()
-    queued = select(its.c.run_id).where(its.c.run_id == runs.c.run_id).correlate(runs).exists()
-    return select(runs).order_by(queued.desc(), runs.c.as_of.desc(), runs.c.number.desc())
+    return select(runs).order_by(runs.c.as_of.desc(), runs.c.number.desc())
 
 
 def _texts(connection: Connection, item_id: str) -> tuple[ItemText, ...]:

@@ -98,7 +98,10 @@ runs = Table(
         primary_key=True,
     ),
     _column(
-        "number", Integer, "Order of publication, from 1; the highest is the queue that stands.", unique=True
+        "number",
+        Integer,
+        "Order of publication, from 1; of runs as of one moment the highest stands.",
+        unique=True,
     ),
     _column("published_at", UtcTime, "When it was published."),
     _column("as_of", UtcTime, "The moment that the night takes as its present."),
