@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from triage.desk.score_command import parsed_moment
-from triage.errors import ExtractError, UsageError
+from triage.desk.score_command import past_moment
 from triage.reading.records import Extract
 from triage.settings import Settings, load
 
@@ -67,18 +66,13 @@ class Request:
         """
         if self.as_of is None:
             return None
-        moment = parsed_moment(self.as_of, settings.zone).astimezone(UTC)
-        if moment > now:
-            raise UsageError(
-                "the moment is in the future: what is known then is not known yet",
-                where="--as-of",
-                mend="name a past moment, or leave it out for the newest that the extract names",
-            )
-        return moment
+        return past_moment(self.as_of, settings.zone, now)
 
 
-def newest_moment(extract: Extract, now: datetime) -> datetime:
+def newest_moment(extract: Extract, now: datetime) -> datetime | None:
     """Return the latest moment that the extract names up to now, so that a second run is the same night.
+
+    None if it names none.
 
     Parameters
     ----------
@@ -86,20 +80,9 @@ def newest_moment(extract: Extract, now: datetime) -> datetime:
         An extract; moments after ``now`` are typing errors and do not count.
     now : datetime
         The clock.
-
-    Raises
-    ------
-    ExtractError
-        If the extract names no moment up to now: as of the clock, the night of a failed export would hide
-        that of its repetition, whose moments are earlier.
     """
     newest = max((moment for moment in extract.moments if moment <= now), default=None)
-    if newest is None:
-        raise ExtractError(
-            "the extract names no moment up to now, so that nobody can say which night it is",
-            mend="export it again, or give --as-of if nothing happened that night",
-        )
-    return newest.astimezone(UTC)
+    return newest.astimezone(UTC) if newest else None
 
 
 def settings_digest(settings: Settings) -> str:

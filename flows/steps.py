@@ -31,6 +31,7 @@ from triage.ranking.scoring import RecordScore, score_matters
 from triage.reading import check_rejected_share, mapping_for, read_extract, write_rejects
 from triage.reading.columns import Records
 from triage.reading.linking import Linked, link
+from triage.reading.mapping import harmless_path
 from triage.settings import Settings
 from triage.store import AuditEvent, Item, ItemCrime, ItemText, Publication, Run, Store
 
@@ -92,9 +93,18 @@ class Night:
             raise ExtractError(
                 error.what, where=str(rejects), mend=f"the file names each row; {error.mend}"
             ) from error
-        self._as_of = self._moment or newest_moment(extract, self._clock())
-        later = Records.of(extract.records).opened_after(self._as_of)
-        if later and self._moment is None:
+        as_of = self._moment or newest_moment(extract, self._clock())
+        if as_of is None:
+            # As of the clock, the night of a failed export would hide that of its repetition.
+            raise ExtractError(
+                "the extract names no moment up to now, so that nobody can say which night it is",
+                where=harmless_path(self._request.extract),
+                mend="export it again, or give --as-of if nothing happened that night",
+            )
+        self._as_of = as_of
+        # With a moment given, reading has counted them.
+        later = 0 if self._moment else Records.of(extract.records).opened_after(as_of)
+        if later:
             note = f"{later:,} records are dated later than this night and are not queued: mend their times"
             extract = replace(extract, notes=(*extract.notes, note))
         unknown = unknown_codes(crime.offence_code for crime in extract.crimes)

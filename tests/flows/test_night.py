@@ -277,8 +277,10 @@ def test_a_night_of_nothing_is_published_only_as_of_a_moment_that_is_given(
     empty = write_extract(tmp_path / "empty", {"incidents": incidents(1)})
     header, _ = (empty / "incidents.csv").read_text(encoding="utf-8").split("\n", 1)
     (empty / "incidents.csv").write_text(header + "\n", encoding="utf-8")
-    with pytest.raises(ExtractError, match="--as-of"):
+    with pytest.raises(ExtractError, match="which night it is") as caught:
         run_night(empty, settings, store)
+    assert str(empty) in str(caught.value)
+    assert "--as-of" in str(caught.value)
     assert store.latest_run() is None
     night = run_night(empty, settings, store, as_of=CUT)
     assert any("no record at all" in note for note in store.run(published_id(night)).notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -120,6 +120,24 @@ def parsed_moment(text: str, zone: ZoneInfo) -> datetime:
             "the time lies outside 1901 to 2199", where="--as-of", mend="write it like 2026-10-14T04:00"
         )
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def past_moment(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return what `parsed_moment` does, in UTC, if it is not later than now.
+
+    Raises
+    ------
+    UsageError
+        If it is later, or no moment.
+    """
+    moment = parsed_moment(text, zone).astimezone(UTC)
+    if moment > now:
+        raise UsageError(
+            "the moment is in the future: what is known then is not known yet",
+            where="--as-of",
+            mend="name a past moment, or leave it out",
+        )
+    return moment
 
 
 def _is_of_extract(out: Path, extract: Path, columns: Mapping) -> bool:

@@ -89,18 +89,13 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
         """Build a model, register it and print its id."""
         from triage.desk.groups_file import matched, read_groups
         from triage.desk.past import past_matters
-        from triage.desk.score_command import parsed_moment
+        from triage.desk.score_command import past_moment
         from triage.reading.mapping import harmless_path
         from triage.settings import load
 
         settings = load(**({"mapping_file": mapping} if mapping else {}))
-        moment = parsed_moment(as_of, settings.zone).astimezone(UTC) if as_of else datetime.now(UTC)
-        if moment > datetime.now(UTC):
-            raise UsageError(
-                "the moment is in the future: what is known then is not known yet",
-                where="--as-of",
-                mend="name a past moment, or leave it out for now",
-            )
+        now = datetime.now(UTC)
+        moment = past_moment(as_of, settings.zone, now) if as_of else now
         files = (*(corpus or ()), *(more or ()))
         if no_corpus and (files or not (history or decisions)):
             raise UsageError(

@@ -222,6 +222,7 @@ class DisclosureModel:
 
 
 def _any_inputs(signals: Signals, p_family: Floats) -> Floats:
+    """Return the inputs of layers of a record as a whole; first those of its best clauses."""
     return np.column_stack([signals.records, logit(noisy_or(p_family)), logit(p_family.max(axis=1))])
 
 
