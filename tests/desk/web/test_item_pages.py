@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.desk.web.conftest import Site
 from tests.desk.web.pages import browsers, forms, send, with_night
 from tests.store.nights import RULES, decide, event, night
+from triage.review.decisions import Review
 from triage.review.outcomes import CRIMES_MOST, FoundCrime, Outcome
 from triage.store import ItemText, Publication
 
@@ -174,6 +176,31 @@ def test_the_same_form_sent_twice_is_one_decision(site: Site, one: httpx.Client,
     sent = [send(one, page, "decide", crime_disclosed="no", then="next") for _ in range(2)]
     assert [each.headers["location"] for each in sent] == [paths[1], paths[1]]
     assert [each.act for each in site.store.history(paths[0].removeprefix("/items/"))] == ["claim", "decide"]
+
+
+def test_a_next_item_that_the_same_person_got_meanwhile_is_the_next_item(
+    site: Site, one: httpx.Client, paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, read = claimed(one, paths[0]), site.store.reviews_open
+
+    def overtaken(*args: Any) -> dict[str, Review]:
+        reviews = read(*args)
+        held = reviews[paths[1].removeprefix("/items/")]
+        site.store.act(
+            held.item_id,
+            "claim",
+            actor="one",
+            roles={"auditor"},
+            at=site.clock(),
+            token="sent first",
+            rules=RULES,
+        )
+        return reviews
+
+    monkeypatch.setattr(site.store, "reviews_open", overtaken)
+    answer = send(one, page, "decide", crime_disclosed="no", then="next")
+    assert answer.headers["location"] == paths[1]
+    assert [state(site, path) for path in paths[2:]] == ["queued"] * len(paths[2:])
 
 
 def test_what_is_wrong_is_said_and_what_was_typed_stays(

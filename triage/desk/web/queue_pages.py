@@ -183,8 +183,10 @@ def _claimed(desk: Desk, person: Person, reviews: Sequence[Review], token: str) 
                 token=token,
                 rules=desk.rules,
             )
-        except (ConflictError, PermissionDeniedError):  # somebody was quicker: try the next
-            continue
+        except (ConflictError, PermissionDeniedError):
+            # Somebody was quicker: the same person, with a form sent twice, or another: then try the next.
+            if not _held_here(desk, person, desk.store.review(review.item_id, desk.now(), desk.rules)):
+                continue
         return review.item_id
     return None
 
