@@ -25,6 +25,9 @@ _FOLDS_MOST = 5
 _LAYOUT = 3
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
+#: How much a clause counts to the reader of clauses that stands beside the fact which takes an offence away:
+#: by itself it may well tell of one.
+_BESIDE_FACT_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +137,12 @@ class DisclosureModel:
 
     def fit_readers(self, material: _Material, rows: Bools) -> tuple[UnitReader, UnitReader]:
         """Return readers of record and clause, fitted on some of the records."""
-        y = material.labels
+        y, owners = material.labels, material.reading.owners
         apparent = np.zeros(material.reading.records, dtype=bool)
-        apparent[material.reading.owners[y.cancelling]] = True
+        apparent[owners[y.cancelling]] = True
         apparent &= ~y.families.any(axis=1)
-        clauses = (rows & y.marked)[material.reading.owners]
+        clauses = (rows & y.marked)[owners]
+        beside_fact = (apparent & y.whole)[owners] & ~y.cancelling
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
             material.records.rows(rows),
             material.known,
@@ -151,6 +155,7 @@ class DisclosureModel:
             material.known,
             material.spelt,
             np.column_stack([y.clauses, y.clauses.any(axis=1), y.cancelling])[clauses],
+            np.where(beside_fact, _BESIDE_FACT_WEIGHT, 1.0)[clauses],
         )
         return record_reader, clause_reader
 
