@@ -14,6 +14,7 @@ from training_data.build import TrainingTable
 from training_data.examples import Example
 from triage.language.coverage import covered_families
 from triage.language.disclosures import PHRASES, Stated
+from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
 from triage.language.text import Reading, read_texts
 from triage.language.tokens import Ints
@@ -92,6 +93,8 @@ def labels_of(reading: Reading, whole: Sequence[Example], single: Sequence[Examp
         part = slice(int(first[row]), int(first[row + 1]))
         for family, evidence in zip(example.disclosed, example.evidence, strict=example.marked):
             clauses[part, FAMILIES.index(family)] |= _carries(reading, part, example, evidence)
+        if example.marked:
+            clauses[part] |= _answered(reading.questions[part], example)
         for evidence in example.cancels:
             cancelling[part] |= _carries(reading, part, example, evidence)
         if not example.marked and part.stop - part.start <= _SHORT_CLAUSES:
@@ -127,6 +130,20 @@ def _carries(reading: Reading, part: slice, example: Example, evidence: str) -> 
     starts, ends = reading.starts[part], reading.ends[part]
     shared = np.minimum(end, ends) - np.maximum(start, starts)
     return np.asarray((questions == 0) & (shared > _OVERLAP * np.minimum(len(evidence), ends - starts)))
+
+
+def _answered(questions: Ints, example: Example) -> Bools:
+    """Return what a form's answers say of what its record discloses, shape (clauses of the record, families).
+
+    One place of each family is marked as evidence; a yes to a question about it says it as well.
+    """
+    record = example.record
+    said = np.zeros((len(questions), len(FAMILIES)), dtype=bool)
+    for number in (number for number, answer in record.answers.items() if answer == "Y"):
+        asked = question_numbered(record.form_version, number)
+        for family in set(asked.families).intersection(example.disclosed) if asked else ():
+            said[questions == number, FAMILIES.index(family)] = True
+    return said
 
 
 def _marks(reading: Reading, found: Disclosure) -> Marks:

@@ -230,6 +230,25 @@ def test_evidence_is_laid_over_the_clauses_that_hold_it(examples: Sequence[Examp
     assert found.marked.tolist() == [True, True]
 
 
+def test_a_yes_says_what_the_narrative_discloses(examples: Sequence[Example]) -> None:
+    told = replace(
+        examples[0],
+        record=replace(
+            record("He said that he would kill her."),
+            form_version="dash-safelives-24",
+            answers={1: "Y", 12: "NK", 14: "Y", 15: "N"},  # injury, control, threat to kill, strangulation
+        ),
+        disclosed=("threats_to_kill", "non_fatal_strangulation"),
+        evidence=("he would kill her", "nowhere"),
+        cancels=(),
+    )
+    reading = read_texts([told.record], PHRASES)
+    found = labels_of(reading, [told]).clauses
+    assert reading.questions[found[:, FAMILIES.index("threats_to_kill")]].tolist() == [0, 14]
+    assert found.sum() == 2
+    assert not labels_of(reading, [replace(told, evidence=(), marked=False)]).clauses.any()
+
+
 # Signals
 def signals_of(texts: Sequence[str], clauses: Floats, carried: Floats | None = None) -> Signals:
     reading = read_texts([record(text) for text in texts], PHRASES)
