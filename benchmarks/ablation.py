@@ -30,9 +30,10 @@ from training_data.history import mask_outcomes
 from triage.language.disclosures import PHRASES
 from triage.language.features import KINDS
 from triage.language.offences import FAMILIES
+from triage.language.tokens import Ints
 from triage.learning.metrics import prevalence_weights, recall_at
 from triage.ranking import classifier, layers
-from triage.ranking.fitted import expit
+from triage.ranking.fitted import Bools, expit
 
 FOLDS = (("w1", "w4", "w7"), ("w2", "w5", "w8"), ("w3", "w6", "w9"))
 PREVALENCE = 0.05
@@ -83,8 +84,13 @@ class _ReadAlone(classifier.ClauseLayer):
         return self
 
 
+def _unsaid(questions: Ints, example: Example) -> Bools:
+    return np.zeros((len(questions), len(FAMILIES)), dtype=bool)
+
+
 ALONE, UNSTATED = "clauses read alone", "without stated acts"
 SHORT = "without copies amid dull entries"
+TAUGHT, UNSAID = "acts taken away taught in full", "a form's yes is no evidence"
 #: Name of a row: kinds of features, what is done to the records learnt from, the layer, and whether the
 #: records judged are masked too.
 Row = tuple[tuple[str, ...], Callable[[Examples], Examples], type[layers.BlendedLayer], bool]
@@ -104,9 +110,12 @@ ROWS: dict[str, Row] = {
     UNSTATED: (KINDS, _same, layers.BlendedLayer, False),
     SHORT: (KINDS, _same, layers.BlendedLayer, False),
     ALONE: (KINDS, _same, layers.BlendedLayer, False),
+    TAUGHT: (KINDS, _same, layers.BlendedLayer, False),
+    UNSAID: (KINDS, _same, layers.BlendedLayer, False),
 }
 CLAUSE_LAYER = classifier.ClauseLayer
-AMID_SHARE = linear.AMID_SHARE
+AMID_SHARE, ANSWERED = linear.AMID_SHARE, linear._answered
+BESIDE_FACT_WEIGHT = classifier._BESIDE_FACT_WEIGHT
 #: Rows in which no single clauses are learnt from.
 NO_CLAUSES = ("without the clause reader", "without single clauses")
 
@@ -120,6 +129,8 @@ def judge(
     classifier.ClauseLayer = _ReadAlone if name == ALONE else CLAUSE_LAYER  # type: ignore[misc]
     linear.PHRASES = () if name == UNSTATED else PHRASES
     linear.AMID_SHARE = 0.0 if name == SHORT else AMID_SHARE
+    linear._answered = _unsaid if name == UNSAID else ANSWERED
+    classifier._BESIDE_FACT_WEIGHT = 1.0 if name == TAUGHT else BESIDE_FACT_WEIGHT
     linear.DisclosureModel = partial(classifier.DisclosureModel, kinds=kinds)  # type: ignore[misc,assignment]
     learnt = change([each for each in table.examples if each.author not in fold])
     held = [each for each in table.examples if each.author in fold]
