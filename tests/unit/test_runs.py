@@ -35,15 +35,14 @@ def test_runs_stand_between_blanks(texts: Sequence[str]) -> None:
     assert found == [(row, *span) for row, text in enumerate(texts) for span in by_pattern(text)]
     for (row, start, stop), run in zip(found, written, strict=True):
         piece = texts[row][start:stop]
-        plain = "\n" if BREAK.fullmatch(piece) else re.sub(r"[0-9]", "0", piece)
-        assert run == "".join(each.lower() if each.isascii() else each for each in plain)
+        assert run == ("\n" if BREAK.fullmatch(piece) else re.sub(r"[0-9]", "0", piece))
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 16, 17, 255, 256, 257, 3000])
 def test_two_runs_have_one_hash_only_if_they_are_the_same(length: int) -> None:
     run = (CANARY.replace(" ", "") * 200)[:length]
     others = [f"{run[:at]}é{run[at + 1 :]}" for at in range(0, length, max(1, length // 40))]
-    texts = [run, *others, f"{run}x", f"x{run}", run.upper()]
+    texts = [run, *others, f"{run}x", f"x{run}", run.upper(), run]
     hashes = split_runs([f" {text}  " for text in texts]).hashes
     assert len(set(hashes.tolist())) == len(texts) - 1
     assert hashes[-1] == hashes[0]

@@ -104,6 +104,14 @@ def test_numbers_keep_their_shape_only() -> None:
         "Q16: weapons - N.",
         "Q16 weapons NONE",
         "Q6 weapons? N",
+        "Any weapons? - no.",
+        "Any weapons? She said no.",
+        "Any weapons?\nNo\n",
+        "Any weapons? Nope",
+        "Any weapons? Never.",
+        "ANY WEAPONS: NO",
+        "Has he weapons - none",
+        "Any weapons? Olamide says: 'no'",
     ],
 )
 def test_the_words_of_a_question_answered_no_are_left_out(text: str) -> None:
@@ -126,6 +134,12 @@ def test_the_words_of_a_question_answered_no_are_left_out(text: str) -> None:
         "Q16 weapons NK",
         "Q16 weapons",
         "WEAPONS SEEN N SIDE",
+        "Any weapons? He said no more of it",
+        "Any weapons? She said yes",
+        "Any weapons? -",
+        "Weapons: no",
+        "Any weapons? Never mind",
+        "Any weapons? He left. She stayed. No.",
     ],
 )
 def test_the_words_of_any_other_question_are_kept(text: str) -> None:

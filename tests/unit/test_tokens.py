@@ -125,9 +125,9 @@ def test_threads_read_side_by_side_as_one_would_alone() -> None:
         sys.setswitchinterval(often)
 
 
-def test_numbers_and_capitals_make_no_difference() -> None:
+def test_numbers_capitals_and_accents_make_no_difference() -> None:
     one, other = (spelt(tokenise([text])) for text in ("Log 42/117 ÉCLAIR", "LOG 31/205 éclair"))
-    assert one == other == ["log", "00", "/", "000", "éclair"]
+    assert one == other == ["log", "00", "/", "000", "eclair"]
 
 
 @settings(STEADY, max_examples=100)

@@ -91,6 +91,54 @@ def test_whose_a_thing_is_tells_no_name() -> None:
     ] == ["adam", "clare"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ngozi",
+        "Siân",
+        "SIÂN",
+        "Aoife's",
+        "Oluwaseun",
+        "Thuy",
+        "Agnieszka’s",
+        "O'Rourke",
+        "McAllister",
+        "Oyelaran",
+    ],
+)
+def test_a_name_that_no_table_holds_is_one_by_its_capital(name: str) -> None:
+    assert normal_form(name) == NAME
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("Robbed", "robbed"),
+        ("Garrotted", "garrotted"),
+        ("Snapchat", "snapchat"),
+        ("Polish", "polish"),
+        ("Wednesday's", "wednesday's"),
+        ("oyelaran", "oyelaran"),
+        ("OYELARAN", "oyelaran"),
+        ("PCs", "pcs"),
+        ("Ｐｕｎｃｈｅｄ", "punched"),
+    ],
+)
+def test_other_capitals_make_no_name(written: str, plain: str) -> None:
+    assert normal_form(written) == plain
+
+
+def test_the_ordinary_words_are_in_order_and_no_given_names() -> None:
+    words = (files("triage.language") / "ordinary_words.txt").read_text(encoding="utf-8").split()
+    assert words == sorted(set(words))
+    assert set(words).isdisjoint(GIVEN)
+    assert all(re.fullmatch(r"[a-z']{3,}", word) for word in words)
+    # Whatever the tables know by a meaning or as a slip is no name at the beginning of a sentence.
+    table = [word for entry in TABLE["classes"].values() for word in entry["words"]]
+    known = (*table, *NORMAL, *(form for form, _ in FORMS))
+    assert [word for word in known if normal_form(word.capitalize()) == NAME and word not in GIVEN] == []
+
+
 @pytest.mark.parametrize("word", ["june", "sue"])
 def test_a_word_that_is_seldom_a_name_stays(word: str) -> None:
     assert normal_form(word) == word

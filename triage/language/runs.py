@@ -13,7 +13,7 @@ import numpy as np
 from triage.reading.hashing import P1, P2, Hashes, Ints, eight_bytes, mixed
 
 #: Line breaks are read as one of them, all other blanks as the plain one; ``normal_form`` would read digits
-#: as 0 and capitals as small letters too, but done at once fewer runs differ.
+#: as 0 too, but done at once fewer runs differ. Capitals stay, since they tell names.
 _PLAIN_BLANKS = {
     number: "\n" if chr(number) in "\r\n\x85\u2028\u2029" else " "
     for number in range(0x3001)
@@ -21,9 +21,7 @@ _PLAIN_BLANKS = {
 }
 # Of the bytes of UTF-8 only those below 128 are changed, each to one like it.
 _PLAIN_BYTES = bytes(
-    ord(_PLAIN_BLANKS.get(number, "0" if chr(number).isdigit() else chr(number).lower()))
-    if number < 128
-    else number
+    ord(_PLAIN_BLANKS.get(number, "0" if chr(number).isdigit() else chr(number))) if number < 128 else number
     for number in range(256)
 )
 _ODD_BLANK = re.compile(r"[^\S \n]")
@@ -41,7 +39,7 @@ class Runs:
 
     All of shape (runs,): ``hashes`` tell runs apart, ``texts`` says which text a run stands in and ``starts``
     at which of its characters; ``begins`` and ``ends`` are places in ``joined``, the texts in UTF-8 with
-    small letters, digits as 0 and two kinds of blanks.
+    digits as 0 and two kinds of blanks.
     """
 
     joined: bytes
@@ -62,7 +60,7 @@ def split_runs(texts: Sequence[str]) -> Runs:
 
     >>> runs = split_runs(["HE  HIT", "a1"])
     >>> runs.written(np.arange(3)), runs.starts.tolist(), runs.texts.tolist()
-    (['he', 'hit', 'a0'], [0, 4, 0], [0, 0, 1])
+    (['HE', 'HIT', 'a0'], [0, 4, 0], [0, 0, 1])
     """
     encoded = [_plain(text).encode(errors="surrogatepass") for text in texts]
     sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))

@@ -11,7 +11,22 @@ import numpy.typing as npt
 
 from triage.language.forms import question_numbered
 from triage.language.phrases import index_of
-from triage.language.tokens import COMMA, LINE, NO, NO_ANSWER, STOP, WORD, Ints, Tokens, tokenise
+from triage.language.tokens import (
+    ASKS,
+    BEFORE_ANSWER,
+    COMMA,
+    DENIES,
+    LINE,
+    MAY_ASK,
+    NO,
+    NO_ANSWER,
+    OPENS,
+    STOP,
+    WORD,
+    Ints,
+    Tokens,
+    tokenise,
+)
 from triage.language.word_types import Types
 from triage.reading.columns import Records
 from triage.reading.records import Record
@@ -21,6 +36,8 @@ Bools = npt.NDArray[np.bool_]
 _LONG_WORDS, _LONGEST_WORDS = 12, 28
 #: A clause is left whole where cutting it would leave a rest shorter than this.
 _SPARE_WORDS = 8
+#: Tokens from a question's mark to an answer that stands behind others: "? She said no".
+_BEFORE_ANSWER_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +169,51 @@ def _next(places: Ints, start: Ints) -> Ints:
 def _answered_no(tokens: Tokens, clauses: Ints, kinds: Ints, attached: Bools) -> Bools:
     """Return which tokens are words of a question that the text answers no, shape (tokens,).
 
-    A question goes back from its mark, which stands right after a word, to the mark before it.
+    A question goes back from its mark, which stands right after a word, to the mark before it. The no stands
+    right behind it, or as an answer by itself behind marks and who gives it: "? - no.", "? She said no.",
+    "?" and "No" on the next line. A colon or a dash asks where the question begins as questions do.
     """
-    answers = tokens.traits.answers[tokens.words]
-    asked = np.flatnonzero(tokens.traits.asks[tokens.words][:-1] & attached[:-1] & (answers[1:] == NO))
+    traits = tokens.traits
+    answers, turns = traits.answers[tokens.words], traits.turns[tokens.words]
     marks = np.flatnonzero(kinds != WORD)
-    # The mark before each question's own, and where its clause begins.
-    before = np.append(-1, marks)[np.searchsorted(marks, asked)]
-    begins = np.maximum(before + 1, np.searchsorted(clauses, clauses[asked]))
-    numbered = np.flatnonzero(tokens.traits.numbered[tokens.words])
-    given = _next(_ended(answers != NO_ANSWER), numbered + 1)
-    inside = given < np.searchsorted(clauses, clauses[numbered] + 1)
-    numbered, given = numbered[inside], given[inside]
-    no = answers[given] == NO
+    asking = np.flatnonzero((traits.asks[tokens.words] == ASKS) & attached)
+    asking = asking[asking + 1 < len(answers)]
+    might = np.flatnonzero((traits.asks[tokens.words] == MAY_ASK) & (kinds != WORD))
+    might = might[turns[_begin_of(might, marks, clauses)] == OPENS]
+    at_once = asking[answers[asking + 1] == NO]
+    asked, given = _with_late_no(np.concatenate([asking, might]), tokens, kinds)
+    asked, given = np.concatenate([at_once, asked]), np.concatenate([at_once + 1, given])
+    begins = _begin_of(asked, marks, clauses)
+    numbered = np.flatnonzero(traits.numbered[tokens.words])
+    found = _next(_ended(answers != NO_ANSWER), numbered + 1)
+    inside = found < np.searchsorted(clauses, clauses[numbered] + 1)
+    numbered, found = numbered[inside], found[inside]
+    no = answers[found] == NO
     edges = np.zeros(len(answers) + 1, dtype=np.int64)
     np.add.at(edges, np.concatenate([begins, numbered[no]]), 1)
-    np.add.at(edges, np.concatenate([asked + 2, given[no] + 1]), -1)
+    np.add.at(edges, np.concatenate([given + 1, found[no] + 1]), -1)
     return np.asarray(np.cumsum(edges[:-1]) > 0)
+
+
+def _begin_of(asked: Ints, marks: Ints, clauses: Ints) -> Ints:
+    """Return where the question before each mark begins: behind the mark before it, or with its clause."""
+    before = np.append(-1, marks)[np.searchsorted(marks, asked)]
+    return np.asarray(np.maximum(before + 1, np.searchsorted(clauses, clauses[asked])))
+
+
+def _with_late_no(asked: Ints, tokens: Tokens, kinds: Ints) -> tuple[Ints, Ints]:
+    """Return those of some questions whose answer, said by itself, is no, and where that stands."""
+    texts, last = tokens.texts, len(kinds) - 1
+    answers, turns = tokens.traits.answers[tokens.words], tokens.traits.turns[tokens.words]
+    between = (kinds != WORD) | (turns == BEFORE_ANSWER)
+    alone = np.ones(last + 1, dtype=bool)
+    alone[:-1] = (kinds[1:] != WORD) | (texts[1:] != texts[:-1])
+    no = ((answers == NO) | (turns == DENIES)) & alone
+    given = asked
+    for _ in range(_BEFORE_ANSWER_MOST):
+        given = np.where((given == asked) | between[given], np.minimum(given + 1, last), given)
+    answered = no[given] & (given > asked) & (texts[given] == texts[asked])
+    return asked[answered], given[answered]
 
 
 def _with_answers(read: Reading, given: Sequence[tuple[int, int, str]]) -> Reading:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from triage.language.runs import HashTable, Runs, split_runs
 from triage.language.word_types import SHARED, Book, Types
-from triage.language.words import ANSWERS, normal_form
+from triage.language.words import ANSWERS, NAME, normal_form
 
 if TYPE_CHECKING:
     from spacy.tokenizer import Tokenizer
@@ -24,6 +24,23 @@ Ints = npt.NDArray[np.int64]
 STOP, LINE, COMMA, MARK, WORD = range(5)
 #: What a word in a text says when it answers a question.
 NO_ANSWER, YES, NO = range(3)
+#: How a mark asks: a question mark, or one that may stand in its place ("Has he ever hit you: no").
+ASKS, MAY_ASK = 1, 2
+#: What a word may be about a question: one that begins it, one before its answer ("she said no"), a late no.
+OPENS, BEFORE_ANSWER, DENIES = 1, 2, 3
+_TURNS = {
+    **dict.fromkeys(
+        ("any", "are", "did", "do", "does", "ever", "had", "has", "have", "is", "was", "were"), OPENS
+    ),
+    **dict.fromkeys(
+        (
+            *("she", "he", "they", "i", "victim", "caller", "female", "male", "aggrieved", "informant", NAME),
+            *("said", "says", "states", "stated", "replied", "replies", "answered", "answers", "answer"),
+        ),
+        BEFORE_ANSWER,
+    ),
+    **dict.fromkeys(("never", "nope", "nah"), DENIES),
+}
 _ANSWER_OF = {word: YES if answer == "y" else NO for word, answer in ANSWERS.items()}
 #: Runs and words remembered; with more than these before a batch, or more strings than the last number known
 #: to spaCy, all is forgotten, so that memory stays flat over any number of records.
@@ -40,14 +57,16 @@ _QUESTION = re.compile(r"q00?")
 class Traits:
     """What is known of each of some types, all of shape (types,).
 
-    ``kinds`` is one of the kinds of tokens; ``asks`` says whether it is a question mark, ``numbered``
-    whether it numbers a question of a form (``q16``), ``answers`` what it says as an answer.
+    ``kinds`` is one of the kinds of tokens; ``asks`` says how a mark asks, 0 if it does not, ``numbered``
+    whether it numbers a question of a form (``q16``), ``answers`` what it says as an answer, ``turns``
+    what it may be about a question, 0 for nothing.
     """
 
     kinds: Ints
-    asks: npt.NDArray[np.bool_]
+    asks: Ints
     numbered: npt.NDArray[np.bool_]
     answers: Ints
+    turns: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +117,8 @@ class _Lexicon:
         self._type_of: dict[int, int] = {}
         self._book = Book()
         self._hashes = np.zeros(0, dtype=np.uint64)
-        #: Of every type: kind, asks, numbered, answer.
-        self._traits = np.zeros((0, 4), dtype=np.int64)
+        #: Of every type: kind, asks, numbered, answer, turn.
+        self._traits = np.zeros((0, 5), dtype=np.int64)
         # By itself: beside other runs spaCy would take it for one of the blanks between them.
         self._numbered(split_runs(["\n"]))
 
@@ -118,7 +137,7 @@ class _Lexicon:
         traits = self._traits[types]
         return Tokens(
             Types(self._book, types),
-            Traits(traits[:, 0], traits[:, 1] > 0, traits[:, 2] > 0, traits[:, 3]),
+            Traits(traits[:, 0], traits[:, 1], traits[:, 2] > 0, traits[:, 3], traits[:, 4]),
             words,
             starts + self._begins[at],
             starts + self._stops[at],
@@ -188,9 +207,9 @@ class _Lexicon:
         # Answers of forms stand in the book too; they are no tokens.
         answers = first - len(self._hashes)
         added = np.array([0] * answers + kept, dtype=np.uint64)
-        traits = [(MARK, 0, 0, NO_ANSWER)] * answers + [_traits_of(named[hashed]) for hashed in kept]
+        traits = [(MARK, 0, 0, NO_ANSWER, 0)] * answers + [_traits_of(named[hashed]) for hashed in kept]
         self._hashes = np.append(self._hashes, added)
-        self._traits = np.append(self._traits, np.array(traits, dtype=np.int64).reshape(-1, 4), axis=0)
+        self._traits = np.append(self._traits, np.array(traits, dtype=np.int64).reshape(-1, 5), axis=0)
 
 
 def _tokenizer() -> Tokenizer:
@@ -225,12 +244,13 @@ def _docs(tokenizer: Tokenizer, text: str) -> Iterator[tuple[int, Doc]]:
         yield start, tokenizer(text[start:])
 
 
-def _traits_of(name: str) -> tuple[int, int, int, int]:
+def _traits_of(name: str) -> tuple[int, int, int, int, int]:
     return (
         _kind(name),
-        name == "?",
+        ASKS if name == "?" else MAY_ASK if name in (":", "-") else 0,
         bool(_QUESTION.fullmatch(name)),
         _ANSWER_OF.get(name, NO_ANSWER),
+        _TURNS.get(name, 0),
     )
 
 
