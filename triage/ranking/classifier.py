@@ -21,8 +21,9 @@ from triage.ranking.signals import OF_CLAUSES, Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
-#: Number of the layout of fitted models: one more whenever their parts, or what these ask for, change.
-_LAYOUT = 3
+#: Number of the layout of fitted models: one more whenever their parts, what these ask for, or how words are
+#: read changes.
+_LAYOUT = 4
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 #: How much a clause counts to the reader of clauses that stands beside the fact which takes an offence away:
