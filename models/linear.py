@@ -139,10 +139,11 @@ def _answered(questions: Ints, example: Example) -> Bools:
     """
     record = example.record
     said = np.zeros((len(questions), len(FAMILIES)), dtype=bool)
-    for number in (number for number, answer in record.answers.items() if answer == "Y"):
+    for number, answer in record.answers.items():
         asked = question_numbered(record.form_version, number)
-        for family in set(asked.families).intersection(example.disclosed) if asked else ():
-            said[questions == number, FAMILIES.index(family)] = True
+        if asked and answer == "Y":
+            for family in set(asked.families).intersection(example.disclosed):
+                said[questions == number, FAMILIES.index(family)] = True
     return said
 
 

@@ -11,8 +11,9 @@ from typing import Any
 _DIGIT = re.compile(r"\d")
 _CAPITALISED = re.compile(r"(?:Mc|Mac|[OD]')?[A-Z][a-z]{2,}(?:'s)?")
 #: Ends of words that no list need hold: "Garrotted by ..." begins a sentence and names nobody.
-_OF_WORDS = ("ed", "ing", "ly", "tion", "ment", "ness", "able")
-#: Words written in small letters: what is none of them and begins with a capital is taken for a name.
+_WORD_ENDS = ("ed", "ing", "ly", "tion", "ment", "ness", "able")
+#: Words that the corpus writes in small letters, those of `words.toml`, days, peoples, faiths, common brands:
+#: what is none of them and begins with a capital is taken for a name.
 _ORDINARY = frozenset(
     files("triage.language").joinpath("ordinary_words.txt").read_text(encoding="utf-8").split()
 )
@@ -20,7 +21,7 @@ _TABLE: dict[str, Any] = tomllib.loads(
     files("triage.language").joinpath("words.toml").read_text(encoding="utf-8")
 )
 _NORMAL: dict[str, str] = {form: word for word, forms in _TABLE["normal"].items() for form in forms}
-#: What a given name is read as.
+#: What a name is read as.
 NAME = "someone's-name"
 #: Answers written beside a question in a text.
 ANSWERS = {
@@ -69,7 +70,7 @@ def _is_name(written: str, plain: str) -> bool:
     if plain in _CLASSES_OF or not _CAPITALISED.fullmatch(written):
         return False
     word = plain.removesuffix("'s")
-    return word not in _ORDINARY and not word.endswith(_OF_WORDS)
+    return word not in _ORDINARY and not word.endswith(_WORD_ENDS)
 
 
 def classes_of(word: str) -> tuple[int, ...]:
