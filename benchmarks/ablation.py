@@ -137,9 +137,9 @@ def judge(
     clauses = () if name in NO_CLAUSES else change(table.clauses)
     model = linear.build(TrainingTable(tuple(learnt), "", clauses=tuple(clauses)))
     found = model.disclose([each.record for each in (_masked(held) if masked else held)])
-    recorded = np.array([[family in each.recorded for family in FAMILIES] for each in held])
-    scores = model.unrecorded(found.p_family, found.p_any, found.p_open, recorded)
-    first = np.where(recorded, -1.0, found.p_family).argmax(axis=1)
+    recorded = np.array([[each.recorded.count(family) for family in FAMILIES] for each in held])
+    scores = model.unrecorded(found.chances, recorded).p
+    first = np.where(recorded, -1.0, found.chances.p_family).argmax(axis=1)
     right = [
         FAMILIES[at] in set(each.disclosed) - set(each.recorded) for at, each in zip(first, held, strict=True)
     ]

@@ -56,7 +56,7 @@ def rows_of(name: str) -> list[dict[str, str]]:
 def scores_of(model: Ranker, settings: Settings, texts: Sequence[str]) -> Scores:
     """Return the scores of texts for which nothing is recorded."""
     records = [Record("incidents", str(place), AT, AT, text) for place, text in enumerate(texts)]
-    return score_records(model, records, np.zeros((len(texts), len(FAMILIES)), dtype=bool), settings)
+    return score_records(model, records, np.zeros((len(texts), len(FAMILIES)), dtype=np.int64), settings)
 
 
 def plain_words(model: Ranker, settings: Settings, rows: list[dict[str, str]], *, each: bool) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 from training_data.build import TrainingTable
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
-from triage.ranking.fitted import Bools, Floats
+from triage.ranking.fitted import Floats
+from triage.ranking.layers import Chances, Unrecorded
+from triage.ranking.marks import Ints
 from triage.ranking.scoring import Disclosed, Mark, Marks
 from triage.reading.records import Record
 
@@ -50,12 +52,12 @@ class KeywordModel:
         p_any = _curve(self.any_curve, hits.sum(axis=1))
         shares = hits + np.array(self.family_rates)
         p_family = shares / shares.sum(axis=1, keepdims=True) * p_any[:, None]
-        return Disclosed(p_family, p_any, p_any, Marks.of(marks))
+        return Disclosed(Chances.plain(p_family, p_any), Marks.of(marks))
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
         """Return the probability of an unrecorded crime from what is left of the hits."""
-        left = np.where(recorded, 0.0, p_family).sum(axis=1)
-        return _curve(self.unrecorded_curve, left)
+        left = np.where(recorded > 0, 0.0, chances.p_family).sum(axis=1)
+        return Unrecorded.plain(_curve(self.unrecorded_curve, left))
 
 
 def build_word_search(table: TrainingTable) -> KeywordModel:
@@ -152,7 +154,7 @@ def _fit(table: TrainingTable, find: Callable[[Record], tuple[Mark, ...]]) -> Ke
     _rising(any_curve)
     model = KeywordModel(find, any_curve, any_curve, tuple(rates.tolist()), share)
     found = model.disclose([each.record for each in examples])
-    left = np.where(recorded, 0.0, found.p_family).sum(axis=1)
+    left = np.where(recorded, 0.0, found.chances.p_family).sum(axis=1)
     curve = LogisticRegression().fit(left.reshape(-1, 1), missed, sample_weight=weights)
     _rising(curve)
     return KeywordModel(find, any_curve, curve, tuple(rates.tolist()), share)

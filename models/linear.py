@@ -12,7 +12,6 @@ import numpy.typing as npt
 from training_data.amid import amid
 from training_data.build import TrainingTable
 from training_data.examples import Example
-from triage.language.coverage import covered_families
 from triage.language.disclosures import PHRASES, Stated
 from triage.language.forms import question_numbered
 from triage.language.offences import FAMILIES
@@ -20,9 +19,10 @@ from triage.language.text import Reading, read_texts
 from triage.language.tokens import Ints
 from triage.language.word_types import PerType
 from triage.ranking.classifier import Disclosure, DisclosureModel, Labels
-from triage.ranking.fitted import Bools, Floats
-from triage.ranking.layers import UnrecordedLayer
+from triage.ranking.fitted import Bools
+from triage.ranking.layers import Chances, Unrecorded, UnrecordedLayer
 from triage.ranking.marks import NO_STATUS, Marks
+from triage.ranking.recorded import counts_of
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
@@ -50,31 +50,29 @@ class LinearModel:
         """Return what each record discloses, with the clauses and answers that say so."""
         reading = read_texts(records, PHRASES)
         found = self.classifier.predict(reading)
-        return Disclosed(found.p_family, found.p_any, found.p_open, _marks(reading, found))
+        return Disclosed(found.chances, _marks(reading, found))
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-        """Return the probability of an unrecorded crime, shape (records,), at the learnt prevalence."""
-        return self.layer.predict(p_family, p_any, p_open, recorded)
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
+        """Return the probability of an unrecorded crime at the learnt prevalence."""
+        return self.layer.predict(chances, recorded)
 
 
 def build(table: TrainingTable) -> LinearModel:
     """Fit the default model to labelled records."""
     examples = (*table.examples, *amid(table.examples, AMID_SHARE))
     reading = read_texts([each.record for each in (*examples, *table.clauses)], PHRASES)
-    classifier = DisclosureModel(n_jobs=2).fit(reading, labels_of(reading, examples, table.clauses))
+    labels = labels_of(reading, examples, table.clauses)
+    classifier = DisclosureModel(n_jobs=2).fit(reading, labels)
     # As scoring takes it: a crime recorded accounts for others too.
-    recorded = _flags(
-        [covered_families(set(each.recorded), each.record.opened_at.date()) for each in examples]
-    )
-    missed = np.array([example.missed for example in examples])
+    recorded = np.array([counts_of(each.recorded, each.record.opened_at.date()) for each in examples])
+    missed = labels.missed[labels.whole]
     weights = np.array([example.weight for example in examples])
     layer = UnrecordedLayer().fit(
-        classifier.held_out_p_family_,
-        classifier.held_out_p_any_,
-        classifier.held_out_p_open_,
+        classifier.held_out_,
         recorded,
-        _flags([example.disclosed for example in examples]),
+        labels.families[labels.whole],
         missed,
+        labels.again[labels.whole],
         weights,
     )
     return LinearModel(classifier, layer, float(np.average(missed, weights=weights)))
@@ -100,16 +98,27 @@ def labels_of(reading: Reading, whole: Sequence[Example], single: Sequence[Examp
         if not example.marked and part.stop - part.start <= _SHORT_CLAUSES:
             clauses[part] = families[row]
             marked[row] = True
+    several = _flags(
+        [
+            {name for name in FAMILIES if name in each.again or each.recorded.count(name) > 1}
+            for each in examples
+        ]
+    )
     return Labels(
         families=families,
         clauses=clauses,
         cancelling=cancelling,
         marked=marked,
         missed=np.array([example.missed for example in examples]),
+        again=np.array(
+            [each.missed and set(each.disclosed) <= set(each.recorded) for each in examples], dtype=bool
+        ),
+        beside=np.array([bool(example.recorded) for example in examples], dtype=bool),
         groups=np.array([example.author for example in examples]),
         weights=np.array([example.weight for example in examples]),
         whole=np.arange(len(examples)) < len(whole),
-        placed=placed,
+        placed=placed & ~several.any(axis=1),
+        several=several,
     )
 
 
@@ -151,7 +160,7 @@ def _marks(reading: Reading, found: Disclosure) -> Marks:
     """Return the strongest clauses of each record's likeliest families, and all that take an offence away."""
     speaking = np.flatnonzero(_says_something(reading))
     owners, first = np.unique(reading.owners[speaking], return_index=True)
-    likely = np.argsort(-found.p_family[owners], axis=1, kind="stable")[:, :_FAMILIES_MARKED]
+    likely = np.argsort(-found.chances.p_family[owners], axis=1, kind="stable")[:, :_FAMILIES_MARKED]
     of_record = np.repeat(np.arange(len(owners)), np.diff(np.append(first, len(speaking))))
     strength = found.clauses[speaking[:, None], likely[of_record]]
     clauses, families, margins = [], [], []

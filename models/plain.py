@@ -10,7 +10,8 @@ import numpy as np
 
 from training_data.build import TrainingTable
 from triage.language.offences import FAMILIES
-from triage.ranking.fitted import Bools, Floats
+from triage.ranking.layers import Chances, Unrecorded
+from triage.ranking.marks import Ints
 from triage.ranking.scoring import Disclosed, Marks
 from triage.reading.records import Record
 
@@ -38,15 +39,16 @@ class PlainModel:
         p = np.tile(np.array(self.shares), (len(records), 1))
         for column, classifier in zip(self.columns, self.classifiers, strict=True):
             p[:, column] = classifier.predict_proba(words)[:, 1]
-        return Disclosed(p[:, :-1], p[:, -1], p[:, -1], Marks.of([()] * len(records)))
+        return Disclosed(Chances.plain(p[:, :-1], p[:, -1]), Marks.of([()] * len(records)))
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
         """Return the chance that anything is disclosed; where something is recorded, that of another family.
 
         Nothing calibrates it: these are the probabilities as scikit-learn gives them.
         """
-        another = 1.0 - np.prod(np.where(recorded, 1.0, 1.0 - p_family), axis=1)
-        return np.asarray(np.where(recorded.any(axis=1), another, p_any))
+        known = recorded > 0
+        another = 1.0 - np.prod(np.where(known, 1.0, 1.0 - chances.p_family), axis=1)
+        return Unrecorded.plain(np.asarray(np.where(known.any(axis=1), another, chances.p_any)))
 
 
 def build(table: TrainingTable) -> PlainModel:

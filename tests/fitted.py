@@ -11,8 +11,8 @@ import numpy as np
 from triage.language.offences import FAMILIES
 from triage.learning.champion import Promotion, followed_by
 from triage.learning.signing import Signer
-from triage.ranking.fitted import Bools, Floats
-from triage.ranking.marks import Marks
+from triage.ranking.layers import Chances, Unrecorded
+from triage.ranking.marks import Ints, Marks
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
@@ -32,11 +32,11 @@ class Fitted:
         """Return the share for every family."""
         one = np.full(len(records), self.share)
         p_family = np.full((len(records), len(FAMILIES)), self.share)
-        return Disclosed(p_family, one, one, Marks.of([()] * len(records)))
+        return Disclosed(Chances.plain(p_family, one), Marks.of([()] * len(records)))
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
         """Return the share."""
-        return np.full(len(p_any), self.share)
+        return Unrecorded.plain(np.full(len(recorded), self.share))
 
 
 def forged(log: Sequence[Promotion], model_id: str, signer: Signer) -> Promotion:

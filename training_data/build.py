@@ -286,10 +286,18 @@ def _example(line: str, where: str) -> Example:
             tuple(raw["recorded"]),
             tuple(raw["evidence"]),
             tuple(raw.get("cancels", ())),
+            again=tuple(raw.get("again", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"not a labelled record ({type(error).__name__})", where=where, mend=mend) from None
-    for family in (*example.disclosed, *example.recorded):
+    for family in (*example.disclosed, *example.recorded, *example.again):
         if family not in FAMILIES:
             raise UsageError(f"family {known_names(family, FAMILIES)}", where=where, mend=mend)
+    for family in example.again:
+        if family not in example.disclosed or family not in example.recorded:
+            raise UsageError(
+                f"another victim of {family!r} is named, which is not both disclosed and recorded",
+                where=where,
+                mend=mend,
+            )
     return example

@@ -17,7 +17,8 @@ class Example:
 
     ``evidence`` is one substring of its text, or ``Q18=Y``, per disclosed family; ``cancels`` are substrings
     that state a fact because of which an apparent offence is none. ``marked`` says whether both
-    were looked for; ``weight`` how much the record counts.
+    were looked for; ``weight`` how much the record counts. ``again`` are recorded families that a further
+    victim suffered for whom no crime is recorded; their evidence is of that victim.
 
     ``group`` is the same for records of one matter, for versions of one record and for near-duplicates, and
     nobody else's; ``author`` is what learners hold out together, and never splits a group of a training
@@ -40,10 +41,16 @@ class Example:
     decided_at: datetime | None = None
     label_version: str = ""
     judged: bool | None = None
+    again: tuple[str, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The families disclosed of which a crime is not recorded."""
+        return tuple(name for name in self.disclosed if name not in self.recorded or name in self.again)
 
     @property
     def missed(self) -> bool:
         """Whether it discloses a crime that is not recorded."""
         if self.judged is not None:
             return self.judged
-        return not set(self.disclosed) <= set(self.recorded)
+        return bool(self.lacking)

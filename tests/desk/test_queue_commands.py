@@ -90,6 +90,21 @@ def test_the_answer_that_met_a_rule_is_marked_without_a_model(publication: Publi
     assert sum("⟦" in line for line in lines) == 1
 
 
+def test_a_recorded_family_is_suggested_for_another_victim(publication: Publication) -> None:
+    item = replace(publication.items[0], families=("violence_without_injury", "rape"))
+    texts = publication.texts[:2]
+    for status, said in (
+        ("recorded", ", perhaps of another victim than the recorded one's"),
+        ("cancelled", ""),
+    ):
+        crimes = tuple(replace(each, status=status) for text in texts for each in text.crimes)
+        changed = [replace(text, crimes=crimes) for text in texts]
+        page = item_page(item, changed, zone=ZoneInfo("Europe/London"), marking="SECRET", colour=False)
+        lines = [line.plain.strip() for line in page]
+        assert f"unrecorded       violence_without_injury{said}" in lines
+        assert "rape" in lines
+
+
 def test_show_logs_one_consultation_without_text(
     published: Store, publication: Publication, triage: Triage, canary: str
 ) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from triage.desk.score_file import part_frame, ranked_frame, score_frame, write_scores
 from triage.errors import UsageError
 from triage.language.offences import FAMILIES
+from triage.ranking.layers import Chances
 from triage.ranking.scoring import LOWERS, Evidence, Mark, Marks, RecordScore, Scores, tiebreak
 
 #: The same examples every time, however busy the machine is.
@@ -29,6 +30,8 @@ def a_score(reference: str, score_01: float, source: str = "incidents") -> Recor
         p_family=tuple(index / 100 for index in range(len(FAMILIES))),
         p_any=0.5,
         p_open=0.4,
+        p_further=0.3,
+        p_again=0.2,
         unrecorded_families=("rape", "theft"),
         evidence=(
             Evidence("rape", 3, 9, status="denied_by_suspect"),
@@ -48,9 +51,7 @@ def some_scores(numbers: range) -> Scores:
     return Scores(
         keys=[("referrals" if number % 3 else "incidents", f"R{number}") for number in numbers],
         score_01=np.array([number % 4 / 4 for number in numbers]),
-        p_family=np.tile(np.array(numbers)[:, None] / 100, (1, len(FAMILIES))),
-        p_any=np.zeros(count),
-        p_open=np.zeros(count),
+        chances=Chances.plain(np.tile(np.array(numbers)[:, None] / 100, (1, len(FAMILIES))), np.zeros(count)),
         families=np.tile([2, 1, -1, -1], (count, 1)),
         shown=Marks.of([[Mark(2, 1.0, number, number + 3)] for number in numbers]),
         against=Marks.of([()] * count),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from triage.ranking.fitted import Bools, Floats
+from triage.ranking.layers import Chances, Unrecorded
+from triage.ranking.marks import Ints
 from triage.ranking.scoring import Disclosed
 from triage.reading.records import Record
 
@@ -22,6 +23,6 @@ class BrokenModel:
             raise RuntimeError(f"cannot weigh {records[0].text!r}") from error
         raise AssertionError(records[0].text)
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
         """Never reached."""
         raise AssertionError("a night ends before it comes here")

@@ -28,7 +28,7 @@ from tests.flows.conftest import NOW
 from tests.flows.extracts import CUT, plain_night
 from triage.errors import ExtractError, StoreError, UsageError
 from triage.language.offences import FAMILIES
-from triage.ranking.scoring import ANY, LOWERS, OPEN, Evidence, RecordScore
+from triage.ranking.scoring import AGAIN, ANY, FURTHER, LOWERS, OPEN, Evidence, RecordScore
 from triage.reading import read_extract
 from triage.reading.linking import Linked, Matter
 from triage.reading.records import Record
@@ -80,7 +80,9 @@ def test_an_item_keeps_what_its_text_says_of_each_place() -> None:
     told = (Evidence("rape", 0, 5, status="denied_by_suspect"), Evidence("", 6, 12, status=LOWERS))
     asked = (Evidence("theft", question="q23"),)
     scores = [
-        RecordScore(each.source, each.record_ref, p, (0.1,) * len(FAMILIES), 0.3, 0.2, (), evidence, "00")
+        RecordScore(
+            each.source, each.record_ref, p, (0.1,) * len(FAMILIES), 0.3, 0.2, 0.15, 0.05, (), evidence, "00"
+        )
         for each, p, evidence in ((log, 0.4, told), (form, 0.6, asked))
     ]
     linked = Linked((Matter("L-1", (log, form)),), (), {})
@@ -99,7 +101,8 @@ def test_an_item_keeps_what_its_text_says_of_each_place() -> None:
         ItemEvidence("rape", 0, 5, part=1, status="denied_by_suspect"),
         ItemEvidence("", 6, 12, part=1, status=LOWERS),
     )
-    assert (item.p_families[ANY], item.p_families[OPEN]) == (0.3, 0.2)
+    kept = [item.p_families[name] for name in (ANY, OPEN, FURTHER, AGAIN)]
+    assert kept == [0.3, 0.2, 0.15, 0.05]
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "", "2026-13-01", "0001-01-01T00:00+14:00", CANARY])

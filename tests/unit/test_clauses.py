@@ -110,7 +110,7 @@ def test_clauses_teach_both_readers_and_no_layer(whole: tuple[Example, ...], can
     assert len(learnt) == 3  # two writers, each held out once, and then all
     assert all(rows[~labels.whole].all() for rows in learnt)
     assert [int(rows[labels.whole].sum()) < len(whole) for rows in learnt] == [True, True, False]
-    assert len(taught.held_out_p_any_) == len(taught.held_out_p_open_) == len(whole)
+    assert len(taught.held_out_.p_any) == len(taught.held_out_.p_open) == len(whole)
 
     asked = read_texts([single[0].record], PHRASES)
     robbery = FAMILIES.index("robbery")

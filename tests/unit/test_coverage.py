@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from triage.language.coverage import RULES, covered_families
+from triage.language.coverage import RULES, SINCE, covered_families
 from triage.language.offences import FAMILIES
 
 ENTRIES = tomllib.loads(files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8"))[
@@ -63,3 +63,10 @@ def test_every_rule_is_whole() -> None:
         assert entry["covers"]
         assert not set(entry["recorded"]) & set(entry["covers"])
         assert entry.get("from", date.min) < entry.get("until", date.max)
+
+
+def test_every_offence_that_is_one_since_a_day_was_part_of_another() -> None:
+    for since in SINCE:
+        assert {since.family, since.before} <= set(FAMILIES)
+        assert since.family != since.before
+    assert [(each.family, each.day) for each in SINCE] == [("non_fatal_strangulation", STRANGULATION)]

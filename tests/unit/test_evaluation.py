@@ -263,17 +263,17 @@ def test_the_plain_recipe_reads_the_whole_text_and_takes_the_recorded_away() -> 
     taught = [each for each in SOME if "robbery" not in each.disclosed]
     model = plain.build(TrainingTable(tuple(taught), ""))
     records = [each.record for each in taught]
-    found = model.disclose(records)
+    disclosed = model.disclose(records)
+    found = disclosed.chances
     assert np.all((found.p_family >= 0) & (found.p_family <= 1))
     assert not found.p_family[:, FAMILIES.index("robbery")].any()
-    assert len(found.marks) == 0
+    assert len(disclosed.marks) == 0
     disclosing = np.array([bool(each.disclosed) for each in taught])
     assert found.p_any[disclosing].mean() > 0.5 > found.p_any[~disclosing].mean()
-    nothing = np.zeros(found.p_family.shape, dtype=bool)
-    assert model.unrecorded(found.p_family, found.p_any, found.p_open, nothing) == pytest.approx(found.p_any)
-    every = ~nothing
-    assert model.unrecorded(found.p_family, found.p_any, found.p_open, every) == pytest.approx(0.0)
-    again = plain.build(TrainingTable(tuple(taught), "")).disclose(records)
+    nothing = np.zeros(found.p_family.shape, dtype=int)
+    assert model.unrecorded(found, nothing).p == pytest.approx(found.p_any)
+    assert model.unrecorded(found, nothing + 1).p == pytest.approx(0.0)
+    again = plain.build(TrainingTable(tuple(taught), "")).disclose(records).chances
     assert np.array_equal(again.p_family, found.p_family)
 
 
@@ -281,6 +281,7 @@ def test_the_plain_recipe_reads_answers() -> None:
     model = plain.build(TrainingTable(SOME, ""))
     record = replace(SOME[0].record, text="")
     silent, yes = (
-        model.disclose([replace(record, answers=answers)]).p_any[0] for answers in ({}, {18: "Y", 19: "Y"})
+        model.disclose([replace(record, answers=answers)]).chances.p_any[0]
+        for answers in ({}, {18: "Y", 19: "Y"})
     )
     assert silent != yes

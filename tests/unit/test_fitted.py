@@ -119,9 +119,9 @@ ASKED = """
 import sys, joblib, triage.desk.score_extract, models.linear
 model, some = joblib.load(sys.argv[1])
 found = model.disclose(some)
-recorded = found.p_family > 2
-recorded[0, 0] = True
-print(model.unrecorded(found.p_family, found.p_any, found.p_open, recorded).round(9).tolist())
+recorded = (found.chances.p_family > 2).astype(int)
+recorded[0, 0] = 1
+print(model.unrecorded(found.chances, recorded).p.round(9).tolist())
 print([name for name in sys.modules if name.split(".")[0] == "sklearn"])
 """
 SOME = [
@@ -138,7 +138,7 @@ def test_scoring_loads_no_scikit_learn(tmp_path: Path) -> None:
     asked = [sys.executable, "-c", ASKED, str(tmp_path / "model.joblib")]
     said = subprocess.run(asked, capture_output=True, text=True, check=True)
     found = model.disclose(SOME)
-    recorded = np.zeros(found.p_family.shape, dtype=bool)
-    recorded[0, 0] = True
-    here = model.unrecorded(found.p_family, found.p_any, found.p_open, recorded)
+    recorded = np.zeros(found.chances.p_family.shape, dtype=int)
+    recorded[0, 0] = 1
+    here = model.unrecorded(found.chances, recorded).p
     assert said.stdout.splitlines() == [str(here.round(9).tolist()), "[]"]

@@ -71,6 +71,7 @@ WITHIN = {
         "layers",
         "classifier",
         "marks",
+        "recorded",
         "scoring",
         "rules",
         "allocation",

@@ -108,7 +108,7 @@ def test_after_a_roll_back_the_scores_are_the_same_bit_for_bit(tmp_path: Path) -
     def scores() -> tuple[bytes, bytes]:
         loaded = registry.load(settings.registry_dir, ranks(settings), trusted=trusted_by(settings))
         found = score_records(loaded.model, records, recorded, settings)
-        return found.score_01.tobytes(), found.p_family.tobytes()
+        return found.score_01.tobytes(), found.chances.p_family.tobytes()
 
     first = build_and_register("plain", settings, as_of=AS_OF, corpus=[one])
     before = scores()

@@ -234,7 +234,9 @@ def test_datasheet_counts_families_as_the_files_do(corpus: list[dict]) -> None:
     expected = []
     for family in FAMILIES:
         disclosing = [entry for entry in corpus if family in entry["disclosed"]]
-        recorded = sum(family in entry["recorded"] for entry in disclosing)
+        recorded = sum(
+            family in entry["recorded"] and family not in entry.get("again", ()) for entry in disclosing
+        )
         expected.append([family, *map(str, (len(disclosing) - recorded, recorded, len(disclosing)))])
     assert table_under("By family") == expected
 
@@ -242,7 +244,7 @@ def test_datasheet_counts_families_as_the_files_do(corpus: list[dict]) -> None:
 def test_codebook_describes_every_field_kind_and_family(corpus: list[dict], clauses: list[dict]) -> None:
     codebook = (CORPUS / "codebook.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `(\w+)` \|", codebook, re.M))
-    assert named == {*corpus[0], *clauses[0], *KINDS, *FAMILIES}
+    assert named == {*corpus[0], "again", *clauses[0], *KINDS, *FAMILIES}
     of_clauses = codebook.split("## Single clauses", 1)[1].split("\n## ", 1)[0]
     assert re.findall(r"^\| `(\w+)` \|", of_clauses, re.M) == [*clauses[0]]
 
@@ -251,7 +253,7 @@ def test_corpus_follows_its_codebook(corpus: list[dict]) -> None:
     for entry in corpus:
         disclosed, recorded = set(entry["disclosed"]), set(entry["recorded"])
         if disclosed:
-            expected = {"recorded" if disclosed <= recorded else "missed"}
+            expected = {"recorded" if disclosed <= recorded and "again" not in entry else "missed"}
         else:
             expected = {"near_miss", "clean"}
         assert entry["kind"] in expected, entry["id"]

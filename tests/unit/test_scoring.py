@@ -25,13 +25,13 @@ from triage.ranking import scoring
 from triage.ranking.fitted import logit
 from triage.ranking.layers import shift_prevalence
 from triage.ranking.marks import Mark, Marks, lowering, shown
+from triage.ranking.recorded import recorded_count
 from triage.ranking.scoring import (
     LOWERS,
     OPEN,
     Ranker,
     RecordScore,
     keep_probabilities,
-    recorded_mask,
     rescore,
     score_matters,
 )
@@ -77,7 +77,10 @@ def test_every_recipe_gives_probabilities_and_a_total_order(model: Ranker) -> No
     scores = score_matters(model, matters, settings=SETTINGS)
     assert len(scores) == 9
     for each in scores:
-        assert all(0 <= p <= 1 for p in (each.score_01, each.p_any, each.p_open, *each.p_family))
+        assert all(
+            0 <= p <= 1
+            for p in (each.score_01, each.p_any, each.p_open, each.p_further, each.p_again, *each.p_family)
+        )
     keys = [(-each.score_01, each.tiebreak) for each in scores]
     assert keys == sorted(keys)
     assert len(set(keys)) == 9
@@ -243,7 +246,7 @@ def test_an_item_of_an_earlier_version_is_rescored(linear: Ranker) -> None:
 
 
 def named(crimes: Sequence[Crime], on: date) -> set[str]:
-    mask = recorded_mask(crimes, on)
+    mask = recorded_count(crimes, on)
     return {name for name, hit in zip(FAMILIES, mask, strict=True) if hit}
 
 
@@ -303,7 +306,7 @@ def test_covered_families_count_as_recorded() -> None:
     for other in ({"status": "transferred"}, {"status": "cancelled"}, {"offence_code": "999/99"}):
         assert named([replace(crime, **other)], AT.date()) == set()
     assert named([replace(crime, offence_code="N100")], AT.date()) == set()
-    assert recorded_mask([], AT.date()).tolist() == [False] * len(FAMILIES)
+    assert recorded_count([], AT.date()).tolist() == [False] * len(FAMILIES)
 
 
 def test_coverage_is_that_of_the_day_of_the_report() -> None:
@@ -317,6 +320,39 @@ def test_an_assault_recorded_before_2022_accounts_for_a_strangulation(linear: Ra
     before = replace(now, records=(replace(now.lead, opened_at=datetime(2020, 1, 1, tzinfo=UTC)),))
     assert "non_fatal_strangulation" in score(linear, [now])["A1"].unrecorded_families
     assert "non_fatal_strangulation" not in score(linear, [before])["A1"].unrecorded_families
+
+
+def test_a_strangulation_reported_before_2022_is_named_as_the_assault_it_was(linear: Ranker) -> None:
+    now = matter("A1", STRANGLED)
+    before = replace(now, records=(replace(now.lead, opened_at=datetime(2022, 6, 6, 12, tzinfo=UTC)),))
+    first = replace(now, records=(replace(now.lead, opened_at=datetime(2022, 6, 7, 12, tzinfo=UTC)),))
+    scores = [score(linear, [each])["A1"] for each in (first, before)]
+    assert [each.unrecorded_families[0] for each in scores] == [
+        "non_fatal_strangulation",
+        "violence_without_injury",
+    ]
+    assert scores[1].evidence[0].family == "violence_without_injury"
+    assert "non_fatal_strangulation" not in scores[1].unrecorded_families
+    assert scores[1].score_01 == pytest.approx(scores[0].score_01, rel=0.5)
+
+
+def test_another_victim_than_the_recorded_one_raises_a_score(linear: Ranker) -> None:
+    first = f"Shane punched Kelly in the mouth and split her lip. {CANARY}."
+    brother = " Her brother came to fetch her and Shane punched him as well, his nose is broken."
+    one, two = "8/6", ("8/6", "8/6")
+    found = score(
+        linear,
+        [matter("A1", first, one), matter("A2", first + brother, one), matter("A3", first + brother, *two)],
+    )
+    assert found["A2"].score_01 > 3 * found["A1"].score_01
+    assert found["A2"].score_01 > 3 * found["A3"].score_01
+    assert found["A2"].p_again > found["A1"].p_again
+    kept = keep_probabilities(found["A2"])
+    crimes = [*matter("A2", "", *two).crimes]
+    for known, ref in ((crimes[:1], "A2"), (crimes, "A3")):
+        again, families = rescore(linear, kept, known, SETTINGS, AT.date())
+        assert again == pytest.approx(found[ref].score_01, abs=1e-6)
+        assert families == found[ref].unrecorded_families
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def test_what_weighs_more_is_learnt_more(recipe: str) -> None:
         ]
         built = RECIPES[recipe](TrainingTable(tuple(examples), ""))
         found = built.disclose([examples[0].record])
-        return float(found.p_any[0]), built.learnt_prevalence
+        return float(found.chances.p_any[0]), built.learnt_prevalence
 
     low, high = model(0.2), model(5.0)
     assert (low[1], high[1]) == (pytest.approx(1 / 6), pytest.approx(5 / 6))

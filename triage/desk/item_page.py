@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from rich.text import Text
 from triage.desk.listing import moment
 from triage.desk.reading_view import Segment, Span, bracketed, coloured, entry_lines, harmless, label
 from triage.language.forms import question_numbered, question_words
-from triage.language.offences import FAMILIES
+from triage.language.offences import FAMILIES, family_of
 from triage.ranking.rules import RULES, title_of
 from triage.reading.entries import split_entries
 from triage.store.rows import Item, ItemCrime, ItemEvidence, ItemText, QueueRow
@@ -64,8 +64,9 @@ def item_page(
     if place is not None:
         item = replace(item, families=place.families, rules=place.rules)
         crimes = {each.crime_ref: each for each in place.crimes}
-    yield from _head(item, tuple(each for _, each in sorted(crimes.items())), zone)
-    yield from _reasons(item)
+    listed = tuple(each for _, each in sorted(crimes.items()))
+    yield from _head(item, listed, zone)
+    yield from _reasons(item, listed)
     for part in sorted(texts, key=lambda each: each.part):
         evidence = [each for each in item.evidence if each.part == part.part]
         yield Text("")
@@ -115,13 +116,23 @@ def crime_line(crime: ItemCrime, zone: ZoneInfo) -> str:
     return f"{crime.crime_ref}: {crime.offence_code}, recorded {at}{status}"
 
 
-def _reasons(item: Item) -> Iterator[Text]:
+def suggestion(family: str, title: str, crimes: Iterable[ItemCrime]) -> str:
+    """Return an unrecorded family as it is suggested; one that is recorded, for another victim.
+
+    >>> suggestion("theft", "Theft", [])
+    'Theft'
+    """
+    known = {family_of(crime.offence_code) for crime in crimes if crime.status == "recorded"}
+    return f"{title}, perhaps of another victim than the recorded one's" if family in known else title
+
+
+def _reasons(item: Item, crimes: Sequence[ItemCrime]) -> Iterator[Text]:
     yield Text("")
     yield Text("Why it is here", style="bold")
     known = [name for name in FAMILIES if name in item.p_families]
     likely = sorted(known, key=lambda name: -item.p_families[name])
     for number, family in enumerate(item.families or ("none stands out",)):
-        yield _line("" if number else "unrecorded", family)
+        yield _line("" if number else "unrecorded", suggestion(family, family, crimes))
     others = [name for name in likely if name not in item.families]
     if others:
         yield _line("other families", ", ".join(others[:3]))

@@ -20,7 +20,8 @@ from triage.desk.score_file import part_frame, ranked_frame
 from triage.language.offences import unknown_codes
 from triage.learning.registry import LoadedModel, load
 from triage.learning.signing import TrustedKeys, trusted_by
-from triage.ranking.scoring import Disclosed, Ranker, Scores, recorded_masks, weigh
+from triage.ranking.recorded import recorded_counts
+from triage.ranking.scoring import Disclosed, Ranker, Scores, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract, rejects_told
 from triage.reading.columns import Records
 from triage.reading.grouping import Keys, group
@@ -29,6 +30,8 @@ from triage.settings import Settings
 
 #: Records scored at a time, and bytes of their texts: a night of few and huge logs takes no more memory.
 PART_RECORDS, PART_BYTES = 1_000, 4_000_000
+#: Whether a family is recorded once or more often is all that is asked.
+_ENOUGH = 2
 #: Crimes recorded for a matter, by the place of its first record.
 Crimes = dict[int, tuple[Crime, ...]]
 
@@ -131,7 +134,7 @@ class _Scoring:
         ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
         lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
         groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
-        recorded = {lead: _one_of_each(found.values()) for lead, found in groups.crimes_of.items()}
+        recorded = {lead: _two_of_each(found.values()) for lead, found in groups.crimes_of.items()}
         frames = []
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
             # Its texts go as soon as it is scored.
@@ -145,9 +148,14 @@ class _Scoring:
         self._helpers.begin(there=partial(_disclose_by_name, *kept))
 
 
-def _one_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
-    """Return one crime of each code and status, since every record of a matter asks for them."""
-    return tuple({(crime.offence_code, crime.status): crime for crime in crimes}.values())
+def _two_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
+    """Return at most two crimes of each code and status, since every record of a matter asks for them."""
+    found: dict[tuple[str, str], list[Crime]] = {}
+    for crime in crimes:
+        each = found.setdefault((crime.offence_code, crime.status), [])
+        if len(each) < _ENOUGH:
+            each.append(crime)
+    return tuple(crime for each in found.values() for crime in each)
 
 
 def _joined(parts: Iterable[Records]) -> Records:
@@ -169,9 +177,9 @@ def _weighed(
 ) -> Scores:
     [(source, columns)] = part.tables.items()
     days = pl.from_epoch(columns.get_column("opened_at"), "us").dt.date().to_list()
-    recorded = recorded_masks([crimes.get(lead, ()) for lead in leads], days)
+    recorded = recorded_counts([crimes.get(lead, ()) for lead in leads], days)
     keys = [(source, reference) for reference in columns.get_column("record_ref").to_list()]
-    return weigh(model, disclosed, keys, recorded, settings)
+    return weigh(model, disclosed, keys, days, recorded, settings)
 
 
 @lru_cache(maxsize=1)

@@ -98,7 +98,7 @@ def part_frame(scores: Scores) -> pl.DataFrame:
             "record_ref": [reference for _, reference in scores.keys],
             "source": [source for source, _ in scores.keys],
             "score_01": scores.score_01,
-            **{f"p_{family}": scores.p_family[:, at] for at, family in enumerate(FAMILIES)},
+            **{f"p_{family}": scores.chances.p_family[:, at] for at, family in enumerate(FAMILIES)},
             "unrecorded_families": [named[at] for at in which.ravel().tolist()],
             "evidence": _evidence_of(scores.shown, len(scores.keys)),
             _TIEBREAK: [tiebreak(*key) for key in scores.keys],

@@ -1,4 +1,4 @@
-"""Which families a recorded crime accounts for on the day of the report, from ``coverage.toml``."""
+"""What the law and the counting rules of a day make of families, from ``coverage.toml``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,22 @@ class Rule:
     until: date
 
 
-def _rules() -> tuple[Rule, ...]:
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A family that is an offence of its own since a day, and the family that it was part of before."""
+
+    family: str
+    day: date
+    before: str
+
+
+def _entries(kind: str) -> list[dict[str, Any]]:
     text = files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = tomllib.loads(text)[kind]
+    return found
+
+
+def _rules() -> tuple[Rule, ...]:
     return tuple(
         Rule(
             frozenset(entry["recorded"]),
@@ -28,12 +43,13 @@ def _rules() -> tuple[Rule, ...]:
             entry.get("from", date.min),
             entry.get("until", date.max),
         )
-        for entry in tomllib.loads(text)["rule"]
+        for entry in _entries("rule")
         if entry.get("in_effect", True)
     )
 
 
 RULES = _rules()
+SINCE = tuple(Since(entry["family"], entry["from"], entry["before"]) for entry in _entries("offence"))
 
 
 def covered_families(recorded: Iterable[str], on: date) -> frozenset[str]:

@@ -52,6 +52,8 @@ class Labelled(Protocol):
     @property
     def evidence(self) -> tuple[str, ...]: ...
     @property
+    def lacking(self) -> tuple[str, ...]: ...
+    @property
     def missed(self) -> bool: ...
 
 
@@ -214,8 +216,8 @@ def matter_of(example: Labelled) -> Matter:
     """Return a labelled record as a matter of its own, with the crimes that were recorded for it."""
     record = example.record
     crimes = (
-        Crime(f"{record.record_ref}/{family}", record.record_ref, record.opened_at, family)
-        for family in example.recorded
+        Crime(f"{record.record_ref}/{number}", record.record_ref, record.opened_at, family)
+        for number, family in enumerate(example.recorded)
     )
     return Matter(record.record_ref, (record,), tuple(crimes))
 
@@ -275,7 +277,7 @@ class _Held:
         found = (_PAIR.fullmatch(ref) for ref in self.refs.tolist())
         self.pairs = np.array([match[1] if match else "" for match in found])
         self.disclosed = _flags(each.disclosed for each in truth)
-        self.lacking: Bools = self.disclosed & ~_flags(each.recorded for each in truth)
+        self.lacking: Bools = _flags(each.lacking for each in truth)
         self.named: Bools = self.lacking & _flags(
             str(row["unrecorded_families"]).split(";")[:1] for row in rows
         )
@@ -356,7 +358,7 @@ def _is_shown(example: Labelled, row: Mapping[str, Any]) -> bool:
         return False
     places = json.loads(row["evidence"])[:_EVIDENCE_PLACES]
     for family, said in zip(example.disclosed, example.evidence, strict=False):
-        if family in example.recorded:
+        if family not in example.lacking:
             continue
         answer, start = _ANSWER.fullmatch(said), example.record.text.find(said)
         for place in places:

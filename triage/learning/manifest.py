@@ -27,6 +27,8 @@ FORMAT = 2
 LIBRARIES = ("crime-recording-triage", "joblib", "numpy", "scikit-learn", "scipy", "spacy")
 _NUMBER_MOST = 1_000_000_000
 MEND = "build it again: `triage train`"
+#: The same where the model may be one that a person promoted, which ranks until another is.
+MEND_PROMOTED = f"{MEND}; if it was promoted, promote the new one: `triage models promote`"
 RESTORE = "restore it from a backup, or remove the folder and build again: `triage train`"
 
 Manifest = Mapping[str, Any]

@@ -25,6 +25,7 @@ from triage.learning.manifest import (
     FORMAT,
     MANIFEST,
     MEND,
+    MEND_PROMOTED,
     MODEL,
     SIGNATURE,
     SOURCES,
@@ -277,7 +278,7 @@ def load(registry_dir: Path, name: str, *, trusted: TrustedKeys) -> LoadedModel:
         raise ModelError(
             f"the model was built by another version of the recipe ({type(error).__name__})",
             where=str(folder),
-            mend=MEND,
+            mend=MEND_PROMOTED,
         ) from None
     return LoadedModel(model_id, model, checked.manifest)
 

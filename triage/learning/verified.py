@@ -15,6 +15,7 @@ from triage.learning.manifest import (
     FORMAT,
     MANIFEST,
     MEND,
+    MEND_PROMOTED,
     RESTORE,
     SIGNATURE,
     VOUCHED,
@@ -88,7 +89,9 @@ def check_versions(manifest: Mapping[str, Any], folder: Path) -> None:
     differing = other_versions(manifest)
     if differing:
         raise ModelError(
-            "the model was built with other versions: " + ", ".join(differing), where=str(folder), mend=MEND
+            "the model was built with other versions: " + ", ".join(differing),
+            where=str(folder),
+            mend=MEND_PROMOTED,
         )
 
 

@@ -14,16 +14,16 @@ from triage.language.disclosures import Stated, find
 from triage.language.features import KINDS, Units, Vocabulary
 from triage.language.text import Reading
 from triage.ranking.clause_layer import CLAUSES_MOST, ClauseLayer
-from triage.ranking.fitted import FLOOR, Bools, Floats, logit, noisy_or
-from triage.ranking.layers import BlendedLayer
+from triage.ranking.fitted import FLOOR, Bools, Floats, Line, expit, logit, noisy_or
+from triage.ranking.layers import BlendedLayer, Chances
 from triage.ranking.readers import TypeTable, UnitReader
 from triage.ranking.signals import OF_CLAUSES, Signals, gather
 
 #: Most folds of groups over which the layers' inputs are scored by readers that had not seen them.
 _FOLDS_MOST = 5
 #: Number of the layout of fitted models: one more whenever their parts, what these ask for, or how words are
-#: read changes.
-_LAYOUT = 4
+#: read changes. The project's version then rises, too, so that models of before give way to new ones.
+_LAYOUT = 5
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 #: How much a clause counts to the reader of clauses that stands beside the fact which takes an offence away:
@@ -44,6 +44,9 @@ class Labels:
     whole records; the others are single clauses, which teach the vocabulary and the readers, and no layer.
     ``placed`` of shape (records,) says in which records the evidence itself was marked: a short record whose
     clauses are all taken to say what the record says is ``marked`` too, and tells nothing of neighbours.
+    ``beside`` of shape (records,) says for which a crime is recorded: what these miss is a further one.
+    ``again`` of shape (records,) says which miss another victim's crime of a family that is recorded.
+    ``several`` of shape (records, families) are those that several victims suffered, of whom one was marked.
     """
 
     families: Bools
@@ -55,22 +58,21 @@ class Labels:
     weights: Floats
     whole: Bools
     placed: Bools
+    beside: Bools
+    again: Bools
+    several: Bools
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
     """What records disclose.
 
-    ``p_family`` has shape (records, families) and ``p_any`` shape (records,): probabilities that a family, or
-    any family, is disclosed; ``p_open`` of shape (records,) that the text, whatever the crime table holds, is
-    one of a crime nobody recorded. ``clauses`` of shape (clauses, families) says how strongly each clause
-    speaks for a family, ``cancelling`` of shape (clauses,) is the margin of a fact that takes an offence
-    away; ``stated`` are the acts found by phrase.
+    ``clauses`` of shape (clauses, families) says how strongly each clause speaks for a family, ``cancelling``
+    of shape (clauses,) is the margin of a fact that takes an offence away; ``stated`` are the acts found by
+    phrase.
     """
 
-    p_family: Floats
-    p_any: Floats
-    p_open: Floats
+    chances: Chances
     clauses: Floats
     cancelling: Floats
     stated: Stated
@@ -120,7 +122,7 @@ class DisclosureModel:
             y,
         )
         columns = y.families.shape[1] + 2
-        whole, clauses = np.zeros((reading.records, columns)), np.zeros((len(reading.owners), columns))
+        whole, clauses = np.zeros((reading.records, columns + 2)), np.zeros((len(reading.owners), columns))
         # What is no whole record is in no fold: it is learnt from whoever is held out.
         folds = np.full(reading.records, -1)
         folds[y.whole] = fold_numbers(y.groups[y.whole])
@@ -130,7 +132,9 @@ class DisclosureModel:
         for fold, margins in enumerate(held_out):
             whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
         carried = self._fit_clause_layer(reading, clauses, y, folds)
-        self._fit_layers(gather(reading, find(reading), whole, clauses, carried).rows(y.whole), y)
+        across = gather(reading, find(reading), whole[:, :-2], clauses, carried).rows(y.whole)
+        #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
+        self.held_out_ = self._fit_layers(across, whole[y.whole, -2:], y)
         self.record_reader_, self.clause_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
@@ -143,13 +147,19 @@ class DisclosureModel:
         apparent[owners[y.cancelling]] = True
         apparent &= ~y.families.any(axis=1)
         clauses = (rows & y.marked)[owners]
+        unasked = np.zeros((material.reading.records, y.families.shape[1] + 4), dtype=bool)
+        unasked[:, -2:] = ~(y.whole & y.beside)[:, None]
+        unasked[y.again, -2] = True
         beside_fact = (apparent & y.whole)[owners] & ~y.cancelling
+        others = y.several[owners] & ~y.clauses.any(axis=1, keepdims=True)
+        nothing = np.zeros(len(owners), dtype=bool)
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
             material.records.rows(rows),
             material.known,
             material.spelt,
-            np.column_stack([y.families, y.families.any(axis=1), apparent])[rows],
+            np.column_stack([y.families, y.families.any(axis=1), apparent, y.missed, y.again])[rows],
             np.where(y.whole, y.weights, _SINGLE_WEIGHT)[rows],
+            unknown=unasked[rows],
         )
         clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
             material.clauses.rows(clauses),
@@ -157,6 +167,7 @@ class DisclosureModel:
             material.spelt,
             np.column_stack([y.clauses, y.clauses.any(axis=1), y.cancelling])[clauses],
             np.where(beside_fact, _BESIDE_FACT_WEIGHT, 1.0)[clauses],
+            unknown=np.column_stack([others, others.any(axis=1), nothing])[clauses],
         )
         return record_reader, clause_reader
 
@@ -175,19 +186,32 @@ class DisclosureModel:
         self.clause_layer_ = ClauseLayer().fit(reading, clauses, y.clauses, learnt, weight)
         return carried
 
-    def _fit_layers(self, across: Signals, y: Labels) -> None:
+    def _fit_layers(self, across: Signals, margins: Floats, y: Labels) -> Chances:
+        """Fit the layers of records; return what they say. ``margins``: further crime, further victim."""
         families, weights = y.families[y.whole], y.weights[y.whole]
         own, shared = across.by_family()
         inputs = np.column_stack([own, np.repeat(shared, families.shape[1], axis=0)])
         each = np.repeat(weights, families.shape[1])
         self.family_layer_ = BlendedLayer().fit(inputs, families.ravel(), each)
-        #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
-        self.held_out_p_family_ = self._p_family(across)
-        inputs = _any_inputs(across, self.held_out_p_family_)
+        inputs = _any_inputs(across, self._p_family(across))
         self.any_layer_ = BlendedLayer(OF_CLAUSES).fit(inputs, np.asarray(families.any(axis=1)), weights)
-        self.open_layer_ = BlendedLayer(OF_CLAUSES).fit(inputs, y.missed[y.whole], weights)
-        self.held_out_p_any_ = self.any_layer_.predict(inputs)
-        self.held_out_p_open_ = self.open_layer_.predict(inputs)
+        missed, again, beside = (rows[y.whole] for rows in (y.missed, y.again, y.beside))
+        self.open_layer_ = BlendedLayer(OF_CLAUSES).fit(inputs[~again], missed[~again], weights[~again])
+        inputs = _beside_inputs(across, margins)
+        self.further_line_ = _line(inputs[:, :1], missed, weights, beside & ~again)
+        self.again_line_ = _line(inputs[:, 1:], again, weights, beside)
+        return self._chances(across, margins)
+
+    def _chances(self, signals: Signals, margins: Floats) -> Chances:
+        p_family = self._p_family(signals)
+        inputs, beside = _any_inputs(signals, p_family), _beside_inputs(signals, margins)
+        return Chances(
+            p_family,
+            self.any_layer_.predict(inputs),
+            self.open_layer_.predict(inputs),
+            expit(self.further_line_.margins(beside[:, :1])),
+            expit(self.again_line_.margins(beside[:, 1:])),
+        )
 
     def predict(self, reading: Reading) -> Disclosure:
         """Return what each record of a reading, made with the phrases of ``disclosures``, discloses."""
@@ -201,20 +225,11 @@ class DisclosureModel:
         margins = clauses[:, :-2]
         carried = found.strongest(reading.owners, reading.records, margins.shape[1])
         stated = find(reading)
-        signals = gather(reading, stated, whole, clauses, carried)
-        p_family = self._p_family(signals)
-        inputs = _any_inputs(signals, p_family)
-        return Disclosure(
-            p_family,
-            self.any_layer_.predict(inputs),
-            self.open_layer_.predict(inputs),
-            found.over(margins),
-            clauses[:, -1],
-            stated,
-        )
+        signals = gather(reading, stated, whole[:, :-2], clauses, carried)
+        return Disclosure(self._chances(signals, whole[:, -2:]), found.over(margins), clauses[:, -1], stated)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self.__dict__.items() if name != "_table"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_table", "held_out_")}
         return kept | {"layout": _LAYOUT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -230,6 +245,20 @@ class DisclosureModel:
 def _any_inputs(signals: Signals, p_family: Floats) -> Floats:
     """Return the inputs of layers of a record as a whole; first those of its best clauses."""
     return np.column_stack([signals.records, logit(noisy_or(p_family)), logit(p_family.max(axis=1))])
+
+
+def _beside_inputs(signals: Signals, margins: Floats) -> Floats:
+    """Return what tells of crimes beside a recorded one; last, whether a second clause carries a family."""
+    return np.column_stack([margins, signals.families[:, :, -1].max(axis=1)])
+
+
+def _line(inputs: Floats, y: Bools, weights: Floats, rows: Bools) -> Line:
+    """Return the line fitted on some rows; without any to tell apart, the least chance."""
+    from triage.ranking.fitting import fit_line
+
+    if not y[rows].any() or y[rows].all():
+        return Line(np.zeros(inputs.shape[1]), FLOOR)
+    return fit_line(inputs[rows], y[rows], weights[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,60 @@ from triage.language.tokens import Ints
 from triage.ranking.fitted import NEAREST, Bools, Floats, Line, expit, logit, noisy_or
 
 _SURE = float(np.log(1 - NEAREST) - np.log(NEAREST))
+#: How much a record of a further victim counts: the corpus holds far more of them than life.
+_AGAIN_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """Probabilities of what records disclose.
+
+    ``p_family`` of shape (records, families), all others of shape (records,): that a family, or any, is
+    disclosed; ``p_open`` that the text is one of a crime nobody recorded; and, where a crime is recorded,
+    ``p_further`` that a crime of another family is told of, too, and ``p_again`` that another victim of a
+    recorded one is.
+    """
+
+    p_family: Floats
+    p_any: Floats
+    p_open: Floats
+    p_further: Floats
+    p_again: Floats
+
+    @classmethod
+    def plain(cls, p_family: Floats, p_any: Floats) -> Self:
+        """Return those of a model that knows of no more than what is disclosed."""
+        return cls(p_family, p_any, p_any, p_any, np.zeros(len(p_any)))
+
+    def shifted(self, learnt: float, stated: float) -> Chances:
+        """Return the same as they are at another prevalence; see :func:`shift_prevalence`."""
+        return Chances(
+            *(shift_prevalence(getattr(self, each.name), learnt, stated) for each in fields(Chances))
+        )
+
+    def rounded(self, decimals: int) -> Chances:
+        """Return the same to so many decimals."""
+        return Chances(*(np.round(getattr(self, each.name), decimals) for each in fields(Chances)))
+
+    def rows(self, kept: Bools) -> Chances:
+        """Return those of some of the records."""
+        return Chances(*(getattr(self, each.name)[kept] for each in fields(Chances)))
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Probabilities of shape (records,): of an unrecorded crime, and of one of a family that is recorded.
+
+    ``again`` is the part that another victim has in ``p``.
+    """
+
+    p: Floats
+    again: Floats
+
+    @classmethod
+    def plain(cls, p: Floats) -> Self:
+        """Return that of a model which knows of no other victims."""
+        return cls(p, np.zeros(len(p)))
 
 
 class BlendedLayer:
@@ -111,45 +166,77 @@ class UnrecordedLayer:
 
     A record whose disclosed family is recorded seldom holds another crime, however strongly it speaks of
     one: so "something is recorded" is an input beside the probabilities of the families that are not, as
-    they are read alone and beside the recorded ones.
+    they are read alone and beside the recorded ones. Whether another victim of a recorded family is told of
+    is asked apart, since nothing of a family that is recorded counts for the rest; where several crimes of a
+    family are recorded, another victim may well have one.
     """
 
     def fit(
         self,
-        p_family: Floats,
-        p_any: Floats,
-        p_open: Floats,
-        recorded: Bools,
+        chances: Chances,
+        recorded: Ints,
         disclosed: Bools,
         y: Bools,
+        again: Bools,
         sample_weight: Floats | None = None,
     ) -> Self:
-        """Fit on probabilities of records that their model had not seen; ``y`` of shape (records,).
+        """Fit on probabilities of records that their model had not seen.
+
+        ``recorded`` counts crimes and ``disclosed`` tells families, both of shape (records, families); ``y``
+        of shape (records,) says which hold an unrecorded crime, and ``again`` of which that is another
+        victim's of a recorded family.
 
         The layer of families beside recorded ones is fitted on the same records as what weighs its results;
         it has few weights, and authors left out whole rank as well as in ``docs/ranker.md``.
         """
         from triage.ranking.fitting import fit_line
 
-        self.beside_ = BesideLayer().fit(p_family, recorded, disclosed, sample_weight)
-        self.line_ = fit_line(self._inputs(p_family, p_any, p_open, recorded), y, sample_weight)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        known, others = recorded > 0, ~again
+        self.beside_ = BesideLayer().fit(
+            chances.p_family[others], known[others], disclosed[others], weight[others]
+        )
+        self.line_ = fit_line(self._inputs(chances.rows(others), known[others]), y[others], weight[others])
+        self.again_line_: Line | None = None
+        beside = np.asarray(known.any(axis=1))
+        if again[beside].any() and not again[beside].all():
+            inputs = _again_inputs(chances, recorded, self._others(chances, known))[beside]
+            weight = np.where(again, _AGAIN_WEIGHT, 1.0) * weight
+            self.again_line_ = fit_line(inputs, again[beside], weight[beside])
         return self
 
-    def predict(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-        """Return the probability of an unrecorded crime, shape (records,)."""
-        return expit(self.line_.margins(self._inputs(p_family, p_any, p_open, recorded)))
+    def predict(self, chances: Chances, recorded: Ints) -> Unrecorded:
+        """Return the probabilities of an unrecorded crime; ``recorded`` as for :meth:`fit`."""
+        known = recorded > 0
+        p = self._others(chances, known)
+        again = np.zeros(len(p))
+        if self.again_line_ is not None:
+            said = expit(self.again_line_.margins(_again_inputs(chances, recorded, p)))
+            again = np.where(known.any(axis=1), said, 0.0)
+        return Unrecorded(np.asarray(1.0 - (1.0 - p) * (1.0 - again)), again)
 
-    def _inputs(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-        alone = _inputs(p_family, p_any, p_open, recorded)
-        weighed = np.column_stack(_left(self.beside_.predict(p_family, recorded), recorded))
-        something = np.asarray(recorded.any(axis=1))
+    def _others(self, chances: Chances, known: Bools) -> Floats:
+        """Return the probability of a crime of a family that is not recorded, shape (records,)."""
+        return expit(self.line_.margins(self._inputs(chances, known)))
+
+    def _inputs(self, chances: Chances, known: Bools) -> Floats:
+        alone = _inputs(chances, known)
+        weighed = np.column_stack(_left(self.beside_.predict(chances.p_family, known), known))
+        something = np.asarray(known.any(axis=1))
+        weighed = np.column_stack([weighed, logit(chances.p_further)])
         return np.column_stack([alone, something[:, None] * weighed])
 
 
-def _inputs(p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-    something = recorded.any(axis=1).astype(float)
-    one_of, likeliest, second = _left(p_family, recorded)
-    weighed = np.column_stack([one_of, likeliest, logit(p_any), logit(p_open)])
+def _again_inputs(chances: Chances, recorded: Ints, p: Floats) -> Floats:
+    """Return what tells of another victim: the text, a family recorded twice, and crimes of others."""
+    several = (recorded > 1).any(axis=1).astype(float)
+    return np.column_stack([logit(chances.p_again), several, logit(p)])
+
+
+def _inputs(chances: Chances, known: Bools) -> Floats:
+    something = known.any(axis=1).astype(float)
+    one_of, likeliest, second = _left(chances.p_family, known)
+    weighed = np.column_stack([one_of, likeliest, logit(chances.p_any), logit(chances.p_open)])
     return np.column_stack([weighed, second, something, something[:, None] * weighed])
 
 

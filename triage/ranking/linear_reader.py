@@ -36,11 +36,17 @@ class LinearReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(self, C: float = 0.3) -> None:
         self.C = C
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit on ``X`` of shape (texts, features) and ``y`` of shape (texts,) or (texts, labels)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, unknown: Bools | None = None) -> Self:
+        """Fit on ``X`` of shape (texts, features) and ``y`` of shape (texts,) or (texts, labels).
+
+        Where ``unknown`` of the shape of ``y`` is true, nobody knows whether the text bears the label: it
+        teaches nothing of it.
+        """
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, multi_output=True)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X)
+        known = np.ones(np.shape(y), dtype=bool) if unknown is None else ~unknown
+        known = known.reshape(len(known), -1)[weight > 0]
         X, y, weight = X[weight > 0], np.asarray(y)[weight > 0], weight[weight > 0]
         self.multilabel_ = np.ndim(y) == 2 and y.shape[1] > 1
         if self.multilabel_:
@@ -52,14 +58,18 @@ class LinearReader(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError("the labels hold 1 class; at least 2 classes are needed")
             first = 1 if len(self.classes_) == 2 else 0
             columns = numbers[:, None] == np.arange(first, len(self.classes_))[None, :]
-        lines = [self._line(X, column, weight) for column in columns.T]
+        asked = known.T if self.multilabel_ else np.repeat(known.T, columns.shape[1], axis=0)
+        lines = [
+            self._line(X, column, weight) if rows.all() else self._line(X[rows], column[rows], weight[rows])
+            for column, rows in zip(columns.T, asked, strict=True)
+        ]
         self.coef_ = np.array([each[0] for each in lines])
         self.intercept_ = np.array([each[1] for each in lines])
         return self
 
     def _line(self, X: Any, y: Bools, weight: Floats) -> tuple[Floats, float]:
         if y.all() or not y.any():
-            return np.zeros(X.shape[1]), -FLOOR if y.all() else FLOOR
+            return np.zeros(X.shape[1]), -FLOOR if y.any() else FLOOR
         # The root of `class_weight="balanced"`, which counts texts instead of adding up their weights: whole,
         # a clause of a rare label would weigh as much as hundreds that look like it and are none.
         share = weight[y].sum() / weight.sum()

@@ -27,12 +27,19 @@ class UnitReader:
         self.kinds = tuple(kinds)
 
     def fit(
-        self, units: Units, known: sp.csr_matrix, spelt: sp.csr_matrix, y: Bools, weight: Floats | None = None
+        self,
+        units: Units,
+        known: sp.csr_matrix,
+        spelt: sp.csr_matrix,
+        y: Bools,
+        weight: Floats | None = None,
+        unknown: Bools | None = None,
     ) -> Self:
         """Fit on units, the known words and the spelling of the reading's types, ``y`` (units, labels).
 
         ``coef_`` then holds an array for each kind, of shape (features, labels + 1): what a feature adds to
         the margin of each label before lengths are divided by, and what it adds to the squared length.
+        ``unknown`` as :meth:`triage.ranking.linear_reader.LinearReader.fit` takes it.
         """
         from triage.ranking.linear_reader import LinearReader
 
@@ -57,7 +64,7 @@ class UnitReader:
             self.coef_ = {kind: _wide(nothing[part], rarities[kind]) for kind, part in slices.items()}
             self.intercept_ = np.full(y.shape[1], FLOOR)
             return self
-        reader = LinearReader(self.C).fit(matrix, y, sample_weight=weight)
+        reader = LinearReader(self.C).fit(matrix, y, sample_weight=weight, unknown=unknown)
         self.coef_ = {
             kind: _wide(reader.coef_[:, part].T * rarities[kind][:, None], rarities[kind])
             for kind, part in slices.items()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
-from triage.language.coverage import covered_families
+from triage.language.coverage import SINCE
 from triage.language.disclosures import STATUSES
-from triage.language.offences import FAMILIES, family_of
-from triage.ranking.fitted import Bools, Floats
-from triage.ranking.layers import shift_prevalence
+from triage.language.offences import FAMILIES
+from triage.ranking.fitted import NEAREST, Bools, Floats
+from triage.ranking.layers import Chances, Unrecorded, shift_prevalence
 from triage.ranking.marks import NO_STATUS, Ints, Mark, Marks, lowering, shown
+from triage.ranking.recorded import recorded_count, recorded_counts
 from triage.reading.linking import Matter
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
@@ -31,8 +31,6 @@ __all__ = [
     "RecordScore",
     "Scores",
     "keep_probabilities",
-    "recorded_mask",
-    "recorded_masks",
     "rescore",
     "score_matters",
     "score_records",
@@ -43,8 +41,12 @@ __all__ = [
 ANY = "any"
 #: The same for the probability that the text is one of a crime nobody recorded, whatever the crimes hold.
 OPEN = "open"
+#: And beside a recorded crime for one of another family, and for another victim.
+FURTHER, AGAIN = "further", "again"
 #: A family is named beside the likeliest one from this probability on, as learnt, at most `_NAMED_MOST`.
 _NAMED_FROM, _NAMED_MOST = 0.2, 4
+#: A recorded family is named, for another victim, from this probability of one on, as learnt.
+_AGAIN_FROM = 0.4
 #: Status of evidence that speaks against a disclosure.
 LOWERS = "lowers"
 _BATCH = 500
@@ -69,16 +71,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """What records disclose, with the places that say so.
+    """What records disclose, with the places that say so."""
 
-    ``p_family`` of shape (records, families) and ``p_any`` of shape (records,) are probabilities that a
-    family, or any, is disclosed; ``p_open`` of shape (records,) that the text is one of a crime nobody
-    recorded.
-    """
-
-    p_family: Floats
-    p_any: Floats
-    p_open: Floats
+    chances: Chances
     marks: Marks
 
 
@@ -94,8 +89,11 @@ class Ranker(Protocol):
         """Return what each record discloses."""
         ...
 
-    def unrecorded(self, p_family: Floats, p_any: Floats, p_open: Floats, recorded: Bools) -> Floats:
-        """Return the probability of an unrecorded crime, shape (records,), at the learnt prevalence."""
+    def unrecorded(self, chances: Chances, recorded: Ints) -> Unrecorded:
+        """Return the probability of an unrecorded crime at the learnt prevalence.
+
+        ``recorded`` of shape (records, families) as :func:`triage.ranking.recorded.recorded_counts` gives it.
+        """
         ...
 
 
@@ -104,9 +102,9 @@ class RecordScore:
     """One record's score; ``p_family`` follows the order of ``triage.language.offences.FAMILIES``.
 
     ``score_01`` is a calibrated probability of at least one unrecorded crime at the stated prevalence;
-    ``p_any`` the probability that anything is disclosed and ``p_open`` that the text is one of a crime nobody
-    recorded; ``tiebreak`` a hash of the reference that orders
-    equal scores; ``unrecorded_families`` are likeliest first.
+    the other probabilities are those of :class:`triage.ranking.layers.Chances`; ``tiebreak`` a hash of the
+    reference that orders equal scores; ``unrecorded_families`` are likeliest first, a recorded one among
+    them where another victim of it is told of.
     """
 
     source: str
@@ -115,6 +113,8 @@ class RecordScore:
     p_family: tuple[float, ...]
     p_any: float
     p_open: float
+    p_further: float
+    p_again: float
     unrecorded_families: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     tiebreak: str
@@ -124,17 +124,14 @@ class RecordScore:
 class Scores:
     """Scores of several records as arrays, in the order of their ``keys`` (table and reference).
 
-    ``score_01``, ``p_any`` and ``p_open`` have shape (records,) and ``p_family`` shape (records, families),
-    as in :class:`RecordScore`; ``families`` of shape (records, 4) are the numbers of the families named,
-    likeliest first, -1 where there are fewer. ``shown`` are the places of the evidence, best first, and
-    ``against`` all that speak against any family.
+    ``score_01`` has shape (records,); ``families`` of shape (records, 4) are the numbers of the families
+    named, likeliest first, -1 where there are fewer. ``shown`` are the places of the evidence, best first,
+    and ``against`` all that speak against any family.
     """
 
     keys: Sequence[tuple[str, str]]
     score_01: Floats
-    p_family: Floats
-    p_any: Floats
-    p_open: Floats
+    chances: Chances
     families: Ints
     shown: Marks
     against: Marks
@@ -159,24 +156,27 @@ class Scores:
                     if question
                     else Evidence(name, start, end, status=says)
                 )
+        said = self.chances
+        others = (said.p_any, said.p_open, said.p_further, said.p_again)
         return [
             RecordScore(
                 source,
-                reference,
+                ref,
                 score,
                 tuple(p_family),
                 p_any,
                 p_open,
+                p_further,
+                p_again,
                 _names(families),
                 tuple(places),
-                tiebreak(source, reference),
+                tiebreak(source, ref),
             )
-            for (source, reference), score, p_family, p_any, p_open, families, places in zip(
+            for (source, ref), score, p_family, p_any, p_open, p_further, p_again, families, places in zip(
                 self.keys,
                 self.score_01.tolist(),
-                self.p_family.tolist(),
-                self.p_any.tolist(),
-                self.p_open.tolist(),
+                said.p_family.tolist(),
+                *(each.tolist() for each in others),
                 self.families.tolist(),
                 evidence,
                 strict=True,
@@ -186,38 +186,6 @@ class Scores:
 
 def _names(families: Sequence[int]) -> tuple[str, ...]:
     return tuple(FAMILIES[family] for family in families if family >= 0)
-
-
-def recorded_mask(crimes: Iterable[Crime], on: date) -> Bools:
-    """Return which families are recorded or covered by a recorded crime on a day, shape (families,).
-
-    Crimes that were cancelled or transferred, and codes that no family knows, cover nothing.
-    """
-    return np.asarray(recorded_masks([tuple(crimes)], [on])[0])
-
-
-def recorded_masks(crimes: Sequence[Collection[Crime]], days: Sequence[date]) -> Bools:
-    """Return which families are recorded for each record, shape (records, families).
-
-    Parameters
-    ----------
-    crimes : sequence of collection of Crime
-        The crimes of each record's matter.
-    days : sequence of date
-        The day of each record's report, as :func:`recorded_mask` takes it.
-    """
-    masks = np.zeros((len(crimes), len(FAMILIES)), dtype=bool)
-    for row, (found, on) in enumerate(zip(crimes, days, strict=True)):
-        if found:
-            codes = frozenset(crime.offence_code for crime in found if crime.status == "recorded")
-            masks[row] = _mask(codes, on)
-    return masks
-
-
-@lru_cache(maxsize=4096)
-def _mask(codes: frozenset[str], on: date) -> tuple[bool, ...]:
-    covered = covered_families({family for code in codes if (family := family_of(code))}, on)
-    return tuple(family in covered for family in FAMILIES)
 
 
 def tiebreak(source: str, record_ref: str) -> str:
@@ -255,7 +223,7 @@ def score_matters(
     scores: list[RecordScore] = []
     for at in range(0, len(pairs), _BATCH):
         batch = pairs[at : at + _BATCH]
-        recorded = recorded_masks(
+        recorded = recorded_counts(
             [matter.crimes for _, matter in batch], [record.opened_at.date() for record, _ in batch]
         )
         scores += score_records(model, [record for record, _ in batch], recorded, settings).by_record()
@@ -264,40 +232,58 @@ def score_matters(
     return tuple(sorted(scores, key=reading_order))
 
 
-def score_records(model: Ranker, records: Sequence[Record], recorded: Bools, settings: Settings) -> Scores:
-    """Return the scores of records; ``recorded`` of shape (records, families) as by `recorded_masks`."""
+def score_records(model: Ranker, records: Sequence[Record], recorded: Ints, settings: Settings) -> Scores:
+    """Return the scores of records; ``recorded`` of shape (records, families) as by `recorded_counts`."""
     keys = [record.key for record in records]
-    return weigh(model, model.disclose(records), keys, recorded, settings)
+    days = [record.opened_at.date() for record in records]
+    return weigh(model, model.disclose(records), keys, days, recorded, settings)
 
 
 def weigh(
     model: Ranker,
     disclosed: Disclosed,
     keys: Sequence[tuple[str, str]],
-    recorded: Bools,
+    days: Sequence[date],
+    recorded: Ints,
     settings: Settings,
 ) -> Scores:
-    """Return the scores of records, by their tables and references, of what they disclose."""
+    """Return the scores of records, by their tables and references, of what they disclose.
+
+    ``days`` are those of their reports: what was no offence of its own then is named as what it was.
+    """
+    disclosed = _in_law(disclosed, days, recorded > 0)
     learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
-    p = model.unrecorded(disclosed.p_family, disclosed.p_any, disclosed.p_open, recorded)
-    marks = disclosed.marks
-    families = _named(disclosed.p_family, recorded)
+    found, marks = model.unrecorded(disclosed.chances, recorded), disclosed.marks
+    families = _named(disclosed.chances.p_family, recorded > 0, found)
     named = np.zeros((len(keys), len(FAMILIES) + 1), dtype=bool)
     np.put_along_axis(named, families, True, axis=1)  # what names no family is -1, the column too many
-
-    def rounded(p: Floats) -> Floats:
-        return np.round(shift_prevalence(p, learnt, stated), DECIMALS)
-
     return Scores(
         keys=keys,
-        score_01=rounded(p),
-        p_family=rounded(disclosed.p_family),
-        p_any=rounded(disclosed.p_any),
-        p_open=rounded(disclosed.p_open),
+        score_01=np.round(shift_prevalence(found.p, learnt, stated), DECIMALS),
+        chances=disclosed.chances.shifted(learnt, stated).rounded(DECIMALS),
         families=families,
-        shown=shown(marks, disclosed.p_family, named[:, :-1]),
+        shown=shown(marks, disclosed.chances.p_family, named[:, :-1]),
         against=marks.rows(marks.families < 0),
     )
+
+
+def _in_law(disclosed: Disclosed, days: Sequence[date], recorded: Bools) -> Disclosed:
+    """Return what is disclosed with the families that the law knew on the day of each report.
+
+    What a recorded crime accounts for stays as it is read.
+    """
+    for since in SINCE:
+        family, was = FAMILIES.index(since.family), FAMILIES.index(since.before)
+        before = np.array([day < since.day for day in days], dtype=bool) & ~recorded[:, family]
+        if not before.any():
+            continue
+        p_family, marks = disclosed.chances.p_family.copy(), disclosed.marks
+        p_family[before, was] = np.maximum(p_family[before, was], p_family[before, family])
+        p_family[before, family] = 0.0
+        families = np.where(before[marks.owners] & (marks.families == family), was, marks.families)
+        chances = replace(disclosed.chances, p_family=p_family)
+        disclosed = Disclosed(chances, replace(marks, families=families))
+    return disclosed
 
 
 def reading_order(score: RecordScore) -> tuple[float, str]:
@@ -327,24 +313,34 @@ def rescore(
     on : date
         The day of the report, for what a recorded crime accounts for.
     """
-    p_family = np.array([[p_families[family] for family in FAMILIES]])
-    p_any = np.array([p_families[ANY]])
     learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
-    p_open = np.array([p_families.get(OPEN, p_families[ANY])])  # items of earlier versions have none
-    p_family, p_any, p_open = (shift_prevalence(p, stated, learnt) for p in (p_family, p_any, p_open))
-    recorded = recorded_mask(crimes, on)
-    score = shift_prevalence(model.unrecorded(p_family, p_any, p_open, recorded[None, :]), learnt, stated)
-    return round(float(score[0]), DECIMALS), _names(_named(p_family, recorded[None, :])[0].tolist())
+    # Items of earlier versions have no chance that the text is one of a crime nobody recorded, nor of crimes
+    # beside a recorded one.
+    kept = {OPEN: p_families[ANY], AGAIN: 0.0, **p_families}
+    kept.setdefault(FURTHER, kept[OPEN])
+    others = (np.array([kept[name]]) for name in (ANY, OPEN, FURTHER, AGAIN))
+    chances = Chances(np.array([[kept[family] for family in FAMILIES]]), *others).shifted(stated, learnt)
+    recorded = recorded_count(crimes, on)[None, :]
+    found = model.unrecorded(chances, recorded)
+    score = shift_prevalence(found.p, learnt, stated)
+    families = _named(chances.p_family, recorded > 0, found)
+    return round(float(score[0]), DECIMALS), _names(families[0].tolist())
 
 
 def keep_probabilities(score: RecordScore) -> dict[str, float]:
     """Return the probabilities that an item keeps, by family name, ``any`` and ``open``."""
-    return {**dict(zip(FAMILIES, score.p_family, strict=True)), ANY: score.p_any, OPEN: score.p_open}
+    named = {ANY: score.p_any, OPEN: score.p_open, FURTHER: score.p_further, AGAIN: score.p_again}
+    return {**dict(zip(FAMILIES, score.p_family, strict=True)), **named}
 
 
-def _named(p_family: Floats, recorded: Bools) -> Ints:
-    """Return the likeliest families that are not recorded, -1 where there are fewer, shape (records, 4)."""
-    left = np.where(recorded, -1.0, np.round(p_family, DECIMALS))
+def _named(p_family: Floats, known: Bools, found: Unrecorded) -> Ints:
+    """Return the likeliest unrecorded families, -1 where there are fewer, shape (records, 4).
+
+    A recorded one is among them where another victim is the likelier reason for the record's score.
+    """
+    others = 1.0 - (1.0 - found.p) / np.maximum(1.0 - found.again, NEAREST)
+    another = np.where(found.again > np.maximum(others, _AGAIN_FROM), found.again, -1.0)
+    left = np.where(known, another[:, None] * p_family, np.round(p_family, DECIMALS))
     order = np.argsort(-left, axis=1, kind="stable")[:, :_NAMED_MOST]
     left = np.take_along_axis(left, order, axis=1)
     left[:, 1:] = np.where(left[:, 1:] >= _NAMED_FROM, left[:, 1:], -1.0)

@@ -121,6 +121,17 @@ def test_a_yes_speaks_of_the_families_of_its_rule(publication: Publication) -> N
     assert [answer.families for answer in view.parts[1].answers] == [(), ("Non-fatal strangulation",)]
 
 
+def test_a_recorded_family_is_suggested_for_another_victim(publication: Publication) -> None:
+    item, texts = item_of(publication, 0)
+    recorded = {crime.offence_code for text in texts for crime in text.crimes if crime.status == "recorded"}
+    assert "105/01" in recorded
+    item = replace(item, families=("violence_without_injury", "non_fatal_strangulation"))
+    assert view_of(item, texts).families == (
+        "Violence without injury, perhaps of another victim than the recorded one's",
+        "Non-fatal strangulation",
+    )
+
+
 def _schemes() -> dict[str, dict[str, str]]:
     blocks = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
     light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import HTTPException
 
-from triage.desk.item_page import LINKS, crime_line, question_number, ruled_families
+from triage.desk.item_page import LINKS, crime_line, question_number, ruled_families, suggestion
 from triage.desk.listing import moment
 from triage.desk.reading_view import Span, entry_lines, harmless
 from triage.desk.web.desk import Desk, Person
@@ -194,7 +194,7 @@ def item_view(
         ),
         places=places,
         crimes=tuple(harmless(crime_line(each, zone)) for _, each in sorted(crimes.items())),
-        families=tuple(TITLES.get(name, name) for name in source.families),
+        families=tuple(suggestion(name, TITLES.get(name, name), crimes.values()) for name in source.families),
         rules=tuple(title_of(name) for name in source.rules),
     )
 
