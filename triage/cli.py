@@ -95,8 +95,8 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    # Most of what a command makes while it starts lives as long as it does; looking through it at every 700 new
-    # objects, as Python does by itself, takes a twentieth of the time of a score.
+    # Most of what a command makes while it starts lives as long as it does; looking through it at every 700
+    # new objects, as Python does by itself, takes a twentieth of the time of a score.
     gc.set_threshold(_LOOKED_THROUGH_AT)
     app()
 

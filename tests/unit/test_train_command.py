@@ -24,6 +24,8 @@ from triage.store import open_store
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CORPUS = str(next(path for path in corpus_files() if path.stem == "w8"))
+#: The invented sample night, taken for a past.
+SAMPLE = Path(__file__).parents[2] / "training_data" / "sample_extract"
 
 
 @pytest.fixture
@@ -121,6 +123,17 @@ def test_decisions_alone_are_enough_and_none_at_all_is_refused(data_dir: Path) -
         refused = train(data_dir, *words)
         assert refused.exit_code == 2
         assert "--no-corpus" in refused.stderr
+
+
+def test_few_past_records_alone_are_said_to_teach_little(data_dir: Path) -> None:
+    words = ("--history", str(SAMPLE))
+    alone = train(data_dir, *words, "--no-corpus")
+    assert alone.exit_code == 0, alone.stderr
+    [said] = [line for line in alone.stderr.splitlines() if line.startswith("note: ")]
+    assert "past records alone teach little" in said
+    assert "without --no-corpus" in said
+    for more in (("--corpus", CORPUS), ("--no-corpus", "--decisions")):
+        assert "teach little" not in train(data_dir, *words, *more).stderr
 
 
 @pytest.mark.parametrize("recipe", ["linear", "plain"])

@@ -12,6 +12,10 @@ import typer
 
 from triage.errors import UsageError
 
+#: Past records from which alone a model learns so little that it is said: of some 3,500 it ranked no better
+#: than plain words did (docs/ucpd.md).
+_FEW = 3_000
+
 if TYPE_CHECKING:
     from triage.reading.linking import Matter
     from triage.review.labels import Decided, Queued
@@ -123,6 +127,13 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
             matters.extend(past.matters)
             digests.append(past.digest)
             typer.echo(past.said, err=True)
+        few = sum(len(matter.records) for matter in matters)
+        if no_corpus and not decisions and few < _FEW:
+            typer.echo(
+                f"note: {few:,} past records alone teach little; without --no-corpus the model learns from"
+                " the corpus, too",
+                err=True,
+            )
         known = _decisions(settings, moment, actor(None), tuple(by_group)) if decisions else ((), ())
         if by_group:
             typer.echo(matched(by_group, [each.record_ref for each in known[1]]), err=True)
