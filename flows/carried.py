@@ -8,9 +8,10 @@ from datetime import datetime
 
 from flows.items import Key, Weighed, item_crime
 from triage.ranking.allocation import Carried
+from triage.ranking.recorded import local_day
 from triage.ranking.rules import fired
 from triage.ranking.scoring import Ranker, rescore
-from triage.reading.linking import Linked, Matter, comparable
+from triage.reading.linking import Linked, Matter, comparable, is_long_past
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
 from triage.store import Item, ItemCrime, ItemText
@@ -107,7 +108,13 @@ def rescored(
     """
     crimes = {crime.crime_ref: crime for crime in (*_stored_crimes(texts), *tonight.crimes_of(item))}
     known = tuple(crimes[reference] for reference in sorted(crimes))
-    score_01, families = rescore(model, item.p_families, known, settings, item.opened_at.date())
+    # As everywhere, a crime long past that came by a claim alone is not of the matter.
+    claimed = _by_claim(item, texts, known, tonight, item.opened_at)
+    counting = [
+        crime for crime in known if crime.crime_ref not in claimed or not is_long_past(crime, item.opened_at)
+    ]
+    day = local_day(item.opened_at, settings)
+    score_01, families = rescore(model, item.p_families, counting, settings, day)
     carried = Carried(
         item_id=item.item_id,
         arm=item.arm,
@@ -143,14 +150,22 @@ def _rules_now(
         for part in texts
     )
     opened = min(record.opened_at for record in records)
+    claims = {(part.source, part.record_ref): tuple(part.claims or ()) for part in texts}
+    by_claim = _by_claim(item, texts, crimes, tonight, opened)
+    return fired(Matter(item.root, records, crimes, claims, claimed=by_claim))
+
+
+def _by_claim(
+    item: Item, texts: Sequence[ItemText], crimes: Sequence[Crime], tonight: Tonight, opened: datetime
+) -> frozenset[str]:
+    """Return the crimes of an item that are there since a text names them, and were recorded before."""
     stored = {crime.crime_ref for crime in _stored_crimes(texts)}
     by_claim = {reference for matter in tonight.matters_of(item) for reference in matter.claimed}
     # What the store keeps of a crime does not say how it came to the matter; an older one came by a claim.
     by_claim |= {
         crime.crime_ref for crime in crimes if crime.crime_ref in stored and crime.recorded_at < opened
     }
-    claims = {(part.source, part.record_ref): tuple(part.claims or ()) for part in texts}
-    return fired(Matter(item.root, records, crimes, claims, claimed=frozenset(by_claim)))
+    return frozenset(by_claim)
 
 
 def _stored_crimes(texts: Sequence[ItemText]) -> tuple[Crime, ...]:

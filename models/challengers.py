@@ -18,7 +18,7 @@ from triage.learning.fairness import groups_of
 from triage.learning.metrics import Floats, Ints, Names
 from triage.learning.paired import Judged
 from triage.learning.temporal import Material, Window, apart, known_at, windows
-from triage.ranking.recorded import recorded_counts
+from triage.ranking.recorded import local_day, recorded_counts
 from triage.ranking.scoring import Ranker, score_records
 from triage.reading.grouping import comparable
 from triage.reading.linking import Matter
@@ -210,7 +210,7 @@ def item_scores(model: Ranker, items: Sequence[Decided], settings: Settings) -> 
     for begin in range(0, len(pairs), _BATCH):
         batch = pairs[begin : begin + _BATCH]
         crimes = [_crimes(record, items[at].recorded) for at, record in batch]
-        recorded = recorded_counts(crimes, [record.opened_at.date() for _, record in batch])
+        recorded = recorded_counts(crimes, [local_day(record.opened_at, settings) for _, record in batch])
         found = score_records(model, [record for _, record in batch], recorded, settings)
         np.maximum.at(scores, [at for at, _ in batch], found.score_01)
     return scores

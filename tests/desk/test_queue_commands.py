@@ -94,7 +94,7 @@ def test_a_recorded_family_is_suggested_for_another_victim(publication: Publicat
     item = replace(publication.items[0], families=("violence_without_injury", "rape"))
     texts = publication.texts[:2]
     for status, said in (
-        ("recorded", ", perhaps of another victim than the recorded one's"),
+        ("recorded", ", perhaps of another victim than the recorded one"),
         ("cancelled", ""),
     ):
         crimes = tuple(replace(each, status=status) for text in texts for each in text.crimes)

@@ -252,8 +252,7 @@ def test_of_several_victims_only_the_marked_one_is_known(examples: Sequence[Exam
     assert [each.missed for each in (plain, again, both)] == [False, True, False]
     assert [each.lacking for each in (plain, again)] == [(), again.disclosed]
     told = [plain, again, both, replace(plain, recorded=())]
-    reading = read_texts([each.record for each in told], PHRASES)
-    found = labels_of(reading, told)
+    found = labels_of(read_texts([each.record for each in told], PHRASES), told)
     assert found.beside.tolist() == [True, True, True, False]
     assert found.again.tolist() == [False, True, False, False]
     assert found.placed.tolist() == [True, False, False, True]

@@ -149,8 +149,8 @@ def test_training_and_prediction_see_the_same_features(
     seen: list[tuple[Any, Floats]] = []
 
     class Watched(LinearReader):
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-            super().fit(X, y, sample_weight)
+        def fit(self, X: Any, y: Any, *more: Any, **named: Any) -> Self:
+            super().fit(X, y, *more, **named)
             seen.append((X, self.decision_function(X)))
             return self
 

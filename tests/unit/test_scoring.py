@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,19 +14,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import models.linear
 from models import RECIPES
 from tests.conftest import CANARY
-from training_data.build import corpus_table
+from training_data.build import CORPUS_DIR, corpus_table
 from triage.desk.score_file import evidence_json
 from triage.language.disclosures import STATUSES
-from triage.language.offences import FAMILIES
 from triage.learning import registry
 from triage.learning.signing import trusted_by
 from triage.ranking import scoring
 from triage.ranking.fitted import logit
 from triage.ranking.layers import shift_prevalence
 from triage.ranking.marks import Mark, Marks, lowering, shown
-from triage.ranking.recorded import recorded_count
 from triage.ranking.scoring import (
     LOWERS,
     OPEN,
@@ -245,11 +245,6 @@ def test_an_item_of_an_earlier_version_is_rescored(linear: Ranker) -> None:
     assert families == before.unrecorded_families
 
 
-def named(crimes: Sequence[Crime], on: date) -> set[str]:
-    mask = recorded_count(crimes, on)
-    return {name for name, hit in zip(FAMILIES, mask, strict=True) if hit}
-
-
 PLACES = st.tuples(st.integers(0, 3), st.integers(5, 8), st.sampled_from(["", "q2", "q10", "q18"]))
 MARKS = st.builds(
     lambda family, margin, place: Mark(family, margin, *(place if not place[2] else (0, 0, place[2]))),
@@ -300,21 +295,6 @@ def places_of(marks: Marks, row: int) -> list[tuple[int, int, str]]:
     ]
 
 
-def test_covered_families_count_as_recorded() -> None:
-    crime = Crime("C1", "A1", AT, "034/01")
-    assert named([crime], AT.date()) == {"robbery", "theft"}
-    for other in ({"status": "transferred"}, {"status": "cancelled"}, {"offence_code": "999/99"}):
-        assert named([replace(crime, **other)], AT.date()) == set()
-    assert named([replace(crime, offence_code="N100")], AT.date()) == set()
-    assert recorded_count([], AT.date()).tolist() == [False] * len(FAMILIES)
-
-
-def test_coverage_is_that_of_the_day_of_the_report() -> None:
-    crime = Crime("C1", "A1", AT, "8/6")
-    assert named([crime], date(2022, 6, 6)) == {"violence_with_injury", "non_fatal_strangulation"}
-    assert named([crime], date(2022, 6, 7)) == {"violence_with_injury"}
-
-
 def test_an_assault_recorded_before_2022_accounts_for_a_strangulation(linear: Ranker) -> None:
     now = matter("A1", STRANGLED, "8/6")
     before = replace(now, records=(replace(now.lead, opened_at=datetime(2020, 1, 1, tzinfo=UTC)),))
@@ -334,14 +314,23 @@ def test_a_strangulation_reported_before_2022_is_named_as_the_assault_it_was(lin
     assert scores[1].evidence[0].family == "violence_without_injury"
     assert "non_fatal_strangulation" not in scores[1].unrecorded_families
     assert scores[1].score_01 == pytest.approx(scores[0].score_01, rel=0.5)
+    recorded = replace(before, crimes=(Crime("C1", "A1", AT, "non_fatal_strangulation"),))
+    assert score(linear, [recorded])["A1"].score_01 < scores[1].score_01 / 2
 
 
-def test_another_victim_than_the_recorded_one_raises_a_score(linear: Ranker) -> None:
+@pytest.fixture(scope="module")
+def several() -> Ranker:
+    """A model that learnt of several victims, too."""
+    names = ("w1", "w8", "w85", "w86", "w88", "w94")
+    return models.linear.build(corpus_table([CORPUS_DIR / f"{name}.jsonl" for name in names]))
+
+
+def test_another_victim_than_the_recorded_one_raises_a_score(several: Ranker) -> None:
     first = f"Shane punched Kelly in the mouth and split her lip. {CANARY}."
     brother = " Her brother came to fetch her and Shane punched him as well, his nose is broken."
     one, two = "8/6", ("8/6", "8/6")
     found = score(
-        linear,
+        several,
         [matter("A1", first, one), matter("A2", first + brother, one), matter("A3", first + brother, *two)],
     )
     assert found["A2"].score_01 > 3 * found["A1"].score_01
@@ -350,9 +339,17 @@ def test_another_victim_than_the_recorded_one_raises_a_score(linear: Ranker) -> 
     kept = keep_probabilities(found["A2"])
     crimes = [*matter("A2", "", *two).crimes]
     for known, ref in ((crimes[:1], "A2"), (crimes, "A3")):
-        again, families = rescore(linear, kept, known, SETTINGS, AT.date())
+        again, families = rescore(several, kept, known, SETTINGS, AT.date())
         assert again == pytest.approx(found[ref].score_01, abs=1e-6)
         assert families == found[ref].unrecorded_families
+
+
+def test_the_day_of_a_report_is_the_forces_own(linear: Ranker) -> None:
+    """Half past midnight in summer is the day before in universal time."""
+    now = matter("A1", STRANGLED)
+    first = datetime(2022, 6, 7, 0, 30, tzinfo=ZoneInfo("Europe/London"))
+    found = score(linear, [replace(now, records=(replace(now.lead, opened_at=first.astimezone(UTC)),))])
+    assert found["A1"].unrecorded_families[0] == "non_fatal_strangulation"
 
 
 @dataclass(frozen=True)

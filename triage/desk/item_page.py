@@ -122,8 +122,10 @@ def suggestion(family: str, title: str, crimes: Iterable[ItemCrime]) -> str:
     >>> suggestion("theft", "Theft", [])
     'Theft'
     """
-    known = {family_of(crime.offence_code) for crime in crimes if crime.status == "recorded"}
-    return f"{title}, perhaps of another victim than the recorded one's" if family in known else title
+    known = [family_of(crime.offence_code) for crime in crimes if crime.status == "recorded"].count(family)
+    if not known:
+        return title
+    return f"{title}, perhaps of another victim than the recorded {'one' if known == 1 else 'ones'}"
 
 
 def _reasons(item: Item, crimes: Sequence[ItemCrime]) -> Iterator[Text]:

@@ -19,7 +19,11 @@ COLUMNS = (
     Column("position", 9, "Place in the queue; 1 is read first."),
     Column("reference", 24, "Reference of the record, or of the first of several about one matter."),
     Column("source", 18, "Table of the extract that the record came from."),
-    Column("families", 34, "Offence families disclosed and not recorded, likeliest first."),
+    Column(
+        "families",
+        34,
+        "Offence families disclosed and not recorded, or not for every victim; likeliest first.",
+    ),
     Column("reasons", 40, "Why the item is in the queue: rules that it met, and likely families."),
     Column(
         "evidence",

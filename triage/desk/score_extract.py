@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from importlib import import_module
 from io import BytesIO
@@ -20,11 +20,12 @@ from triage.desk.score_file import part_frame, ranked_frame
 from triage.language.offences import unknown_codes
 from triage.learning.registry import LoadedModel, load
 from triage.learning.signing import TrustedKeys, trusted_by
-from triage.ranking.recorded import recorded_counts
+from triage.ranking.recorded import each_once, recorded_counts
 from triage.ranking.scoring import Disclosed, Ranker, Scores, weigh
 from triage.reading import Mapping, check_rejected_share, read_extract, rejects_told
 from triage.reading.columns import Records
-from triage.reading.grouping import Keys, group
+from triage.reading.grouping import Groups, Keys, group
+from triage.reading.linking import is_long_past
 from triage.reading.records import Crime
 from triage.settings import Settings
 
@@ -32,6 +33,7 @@ from triage.settings import Settings
 PART_RECORDS, PART_BYTES = 1_000, 4_000_000
 #: Whether a family is recorded once or more often is all that is asked.
 _ENOUGH = 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Crimes recorded for a matter, by the place of its first record.
 Crimes = dict[int, tuple[Crime, ...]]
 
@@ -133,8 +135,13 @@ class _Scoring:
         # Linking takes records in the order of table and reference, whatever table was read first.
         ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
         lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
-        groups = group(Keys.of(_joined(self._parts.values())), crimes, self._settings, borne_out=True)
-        recorded = {lead: _two_of_each(found.values()) for lead, found in groups.crimes_of.items()}
+        keys = Keys.of(_joined(self._parts.values()))
+        groups = group(keys, crimes, self._settings, borne_out=True)
+        past = _long_past(groups, keys.opened_at)
+        recorded = {
+            lead: _two_of_each([found[name] for name in found if (lead, name) not in past])
+            for lead, found in groups.crimes_of.items()
+        }
         frames = []
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
             # Its texts go as soon as it is scored.
@@ -148,10 +155,24 @@ class _Scoring:
         self._helpers.begin(there=partial(_disclose_by_name, *kept))
 
 
-def _two_of_each(crimes: Iterable[Crime]) -> tuple[Crime, ...]:
+def _long_past(groups: Groups, opened_at: Sequence[int]) -> set[tuple[int, str]]:
+    """Return the leads of matters with the crimes, long past, that their texts merely name."""
+    first: dict[int, int] = {}
+    for place, lead in enumerate(groups.leads if groups.only_claimed else ()):
+        if lead in groups.only_claimed:
+            first[lead] = min(first.get(lead, opened_at[place]), opened_at[place])
+    return {
+        (lead, name)
+        for lead, names in groups.only_claimed.items()
+        for name in names
+        if is_long_past(groups.crimes_of[lead][name], _EPOCH + timedelta(microseconds=first[lead]))
+    }
+
+
+def _two_of_each(crimes: Collection[Crime]) -> tuple[Crime, ...]:
     """Return at most two crimes of each code and status, since every record of a matter asks for them."""
     found: dict[tuple[str, str], list[Crime]] = {}
-    for crime in crimes:
+    for crime in each_once(crimes):
         each = found.setdefault((crime.offence_code, crime.status), [])
         if len(each) < _ENOUGH:
             each.append(crime)
@@ -176,7 +197,8 @@ def _weighed(
     settings: Settings,
 ) -> Scores:
     [(source, columns)] = part.tables.items()
-    days = pl.from_epoch(columns.get_column("opened_at"), "us").dt.date().to_list()
+    opened_at = pl.from_epoch(columns.get_column("opened_at"), "us").dt.replace_time_zone("UTC")
+    days = opened_at.dt.convert_time_zone(settings.timezone).dt.date().to_list()
     recorded = recorded_counts([crimes.get(lead, ()) for lead in leads], days)
     keys = [(source, reference) for reference in columns.get_column("record_ref").to_list()]
     return weigh(model, disclosed, keys, days, recorded, settings)

@@ -37,7 +37,11 @@ LOCKED = (
     Column("source", 16, "Table of the extract that the record came from."),
     Column("opened", 18, "When the record was opened, in the force's time zone."),
     Column("text", 100, "The records of the matter, entry by entry; a long one goes on in text 2, text 3."),
-    Column("families suggested", 28, "Offence families that seem disclosed and not recorded."),
+    Column(
+        "families suggested",
+        28,
+        "Offence families that seem disclosed and not recorded, or not for every victim.",
+    ),
     Column("why it is here", 34, "Rules that the item met, and likely families."),
     Column("places that say so", 60, "Words of the text, in ⟦ ⟧, with family and how they are meant."),
     Column("recorded crimes", 32, "Crimes recorded for the matter on the night of this queue."),

@@ -228,9 +228,10 @@ class UnrecordedLayer:
 
 
 def _again_inputs(chances: Chances, recorded: Ints, p: Floats) -> Floats:
-    """Return what tells of another victim: the text, a family recorded twice, and crimes of others."""
-    several = (recorded > 1).any(axis=1).astype(float)
-    return np.column_stack([logit(chances.p_again), several, logit(p)])
+    """Return what tells of another victim: the text, the likeliest recorded family twice, others' crimes."""
+    likeliest = np.where(recorded > 0, chances.p_family, -1.0).argmax(axis=1)
+    several = recorded[np.arange(len(recorded)), likeliest] > 1
+    return np.column_stack([logit(chances.p_again), several.astype(float), logit(p)])
 
 
 def _inputs(chances: Chances, known: Bools) -> Floats:

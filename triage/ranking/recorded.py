@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from triage.language.coverage import covered_families
 from triage.language.offences import FAMILIES, family_of
 from triage.ranking.marks import Ints
+from triage.reading.claims import canonical
 from triage.reading.records import Crime
+from triage.settings import Settings
 
 
 def recorded_count(crimes: Iterable[Crime], on: date) -> Ints:
@@ -36,9 +38,21 @@ def recorded_counts(crimes: Sequence[Collection[Crime]], days: Sequence[date]) -
     counts = np.zeros((len(crimes), len(FAMILIES)), dtype=np.int64)
     for row, (found, on) in enumerate(zip(crimes, days, strict=True)):
         if found:
-            codes = sorted(crime.offence_code for crime in found if crime.status == "recorded")
+            codes = sorted(crime.offence_code for crime in each_once(found) if crime.status == "recorded")
             counts[row] = _counted(tuple(codes), on)
     return counts
+
+
+def each_once(crimes: Collection[Crime]) -> Collection[Crime]:
+    """Return each crime once, however its reference is written."""
+    if len(crimes) < 2:
+        return crimes
+    return {canonical(each.crime_ref) or each.crime_ref: each for each in crimes}.values()
+
+
+def local_day(opened_at: datetime, settings: Settings) -> date:
+    """Return the day of a report as the force counts it, by which law and counting rules go."""
+    return opened_at.astimezone(settings.zone).date()
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from triage.language.offences import FAMILIES
 from triage.ranking.fitted import NEAREST, Bools, Floats
 from triage.ranking.layers import Chances, Unrecorded, shift_prevalence
 from triage.ranking.marks import NO_STATUS, Ints, Mark, Marks, lowering, shown
-from triage.ranking.recorded import recorded_count, recorded_counts
+from triage.ranking.recorded import local_day, recorded_count, recorded_counts
 from triage.reading.linking import Matter
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
@@ -224,7 +224,8 @@ def score_matters(
     for at in range(0, len(pairs), _BATCH):
         batch = pairs[at : at + _BATCH]
         recorded = recorded_counts(
-            [matter.crimes for _, matter in batch], [record.opened_at.date() for record, _ in batch]
+            [matter.recorded for _, matter in batch],
+            [local_day(record.opened_at, settings) for record, _ in batch],
         )
         scores += score_records(model, [record for record, _ in batch], recorded, settings).by_record()
         if progress is not None:
@@ -235,7 +236,7 @@ def score_matters(
 def score_records(model: Ranker, records: Sequence[Record], recorded: Ints, settings: Settings) -> Scores:
     """Return the scores of records; ``recorded`` of shape (records, families) as by `recorded_counts`."""
     keys = [record.key for record in records]
-    days = [record.opened_at.date() for record in records]
+    days = [local_day(record.opened_at, settings) for record in records]
     return weigh(model, model.disclose(records), keys, days, recorded, settings)
 
 
@@ -251,7 +252,7 @@ def weigh(
 
     ``days`` are those of their reports: what was no offence of its own then is named as what it was.
     """
-    disclosed = _in_law(disclosed, days, recorded > 0)
+    disclosed = _in_law(disclosed, days, recorded)
     learnt, stated = model.learnt_prevalence, settings.assumed_prevalence
     found, marks = model.unrecorded(disclosed.chances, recorded), disclosed.marks
     families = _named(disclosed.chances.p_family, recorded > 0, found)
@@ -267,20 +268,28 @@ def weigh(
     )
 
 
-def _in_law(disclosed: Disclosed, days: Sequence[date], recorded: Bools) -> Disclosed:
+def _in_law(disclosed: Disclosed, days: Sequence[date], recorded: Ints) -> Disclosed:
     """Return what is disclosed with the families that the law knew on the day of each report.
 
-    What a recorded crime accounts for stays as it is read.
+    Where a recorded crime accounts for it, it is read as the likeliest recorded family.
     """
     for since in SINCE:
-        family, was = FAMILIES.index(since.family), FAMILIES.index(since.before)
-        before = np.array([day < since.day for day in days], dtype=bool) & ~recorded[:, family]
+        family = FAMILIES.index(since.family)
+        before = np.array([day < since.day for day in days], dtype=bool)
         if not before.any():
             continue
         p_family, marks = disclosed.chances.p_family.copy(), disclosed.marks
-        p_family[before, was] = np.maximum(p_family[before, was], p_family[before, family])
-        p_family[before, family] = 0.0
-        families = np.where(before[marks.owners] & (marks.families == family), was, marks.families)
+        others = np.where(recorded > 0, p_family, -1.0)
+        others[:, family] = -1.0
+        known, beside = recorded[:, family] > 0, others.max(axis=1) >= 0
+        before &= beside | ~known  # what is recorded under its own name keeps it
+        covered = known & beside
+        was = np.where(covered, others.argmax(axis=1), FAMILIES.index(since.before))
+        rows = np.flatnonzero(before)
+        p_family[rows, was[rows]] = np.maximum(p_family[rows, was[rows]], p_family[rows, family])
+        p_family[rows, family] = 0.0
+        moved = before[marks.owners] & (marks.families == family)
+        families = np.where(moved, was[marks.owners], marks.families)
         chances = replace(disclosed.chances, p_family=p_family)
         disclosed = Disclosed(chances, replace(marks, families=families))
     return disclosed

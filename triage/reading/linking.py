@@ -13,7 +13,9 @@ from triage.reading.grouping import LINKS, Groups, Keys, comparable, group
 from triage.reading.records import RECORD_TABLES, Crime, Extract, Record
 from triage.settings import Settings
 
-__all__ = ["Claim", "Linked", "Matter", "comparable", "link"]
+__all__ = ["Claim", "Linked", "Matter", "comparable", "is_long_past", "link"]
+#: A crime recorded so long before a matter opened, and known by a text's claim alone, is not of the matter.
+_LONG_PAST = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,16 @@ class Matter:
     claimed: frozenset[str] = frozenset()
 
     @property
+    def recorded(self) -> tuple[Crime, ...]:
+        """The crimes that count as recorded for it: not those long past that its texts merely name."""
+        opened_at = min(record.opened_at for record in self.records)
+        return tuple(
+            crime
+            for crime in self.crimes
+            if crime.crime_ref not in self.claimed or not is_long_past(crime, opened_at)
+        )
+
+    @property
     def lead(self) -> Record:
         """The record under whose reference the matter is queued."""
         return self.records[0]
@@ -49,6 +61,14 @@ class Linked:
     matters: tuple[Matter, ...]
     orphan_crimes: tuple[Crime, ...]
     counts: Mapping[str, int]
+
+
+def is_long_past(crime: Crime, opened_at: datetime) -> bool:
+    """Tell whether a crime was recorded long before a matter opened: a text which names it tells of the past.
+
+    A follow-up names the crime of the days before; "previous crime 42/01111/19 refers" is of another matter.
+    """
+    return crime.recorded_at < opened_at - _LONG_PAST
 
 
 def _reading_order(record: Record) -> tuple[bool, datetime, int, str]:

@@ -127,7 +127,7 @@ def test_a_recorded_family_is_suggested_for_another_victim(publication: Publicat
     assert "105/01" in recorded
     item = replace(item, families=("violence_without_injury", "non_fatal_strangulation"))
     assert view_of(item, texts).families == (
-        "Violence without injury, perhaps of another victim than the recorded one's",
+        "Violence without injury, perhaps of another victim than the recorded one",
         "Non-fatal strangulation",
     )
 
