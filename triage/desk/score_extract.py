@@ -135,20 +135,24 @@ class _Scoring:
         # Linking takes records in the order of table and reference, whatever table was read first.
         ordered = sorted(self._parts, key=lambda number: (*self._parts[number].tables, number))
         lasts = dict(zip(ordered, accumulate(len(self._parts[number]) for number in ordered), strict=True))
-        keys = Keys.of(_joined(self._parts.values()))
-        groups = group(keys, crimes, self._settings, borne_out=True)
-        past = _long_past(groups, keys.opened_at)
-        recorded = {
-            lead: _two_of_each([found[name] for name in found if (lead, name) not in past])
-            for lead, found in groups.crimes_of.items()
-        }
+        leads, recorded = self._linked(crimes)
         frames = []
         for number, disclosed in self._helpers.results(partial(_disclose, model)):
             # Its texts go as soon as it is scored.
             part = self._parts.pop(number)
-            leads = groups.leads[lasts[number] - len(part) : lasts[number]]
-            frames.append(part_frame(_weighed(model, disclosed, part, leads, recorded, self._settings)))
+            its = leads[lasts[number] - len(part) : lasts[number]]
+            frames.append(part_frame(_weighed(model, disclosed, part, its, recorded, self._settings)))
         return ranked_frame(frames)
+
+    def _linked(self, crimes: Sequence[Crime]) -> tuple[Sequence[int], Crimes]:
+        """Return the lead of each record's matter, and the crimes recorded for it; the texts go."""
+        keys = Keys.of(_joined(self._parts.values()))
+        groups = group(keys, crimes, self._settings, borne_out=True)
+        past = _long_past(groups, keys.opened_at)
+        return groups.leads, {
+            lead: _two_of_each([found[name] for name in found if (lead, name) not in past])
+            for lead, found in groups.crimes_of.items()
+        }
 
     def _begin(self, model_id: str) -> None:
         kept = (self._settings.registry_dir.absolute(), model_id, trusted_by(self._settings))
