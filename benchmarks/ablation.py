@@ -34,6 +34,7 @@ from triage.language.tokens import Ints
 from triage.learning.metrics import prevalence_weights, recall_at
 from triage.ranking import classifier, layers
 from triage.ranking.fitted import Bools, expit
+from triage.ranking.recorded import counts_of
 
 FOLDS = (("w1", "w4", "w7"), ("w2", "w5", "w8"), ("w3", "w6", "w9"))
 PREVALENCE = 0.05
@@ -137,12 +138,10 @@ def judge(
     clauses = () if name in NO_CLAUSES else change(table.clauses)
     model = linear.build(TrainingTable(tuple(learnt), "", clauses=tuple(clauses)))
     found = model.disclose([each.record for each in (_masked(held) if masked else held)])
-    recorded = np.array([[each.recorded.count(family) for family in FAMILIES] for each in held])
+    recorded = np.array([counts_of(each.recorded, each.record.opened_at.date()) for each in held])
     scores = model.unrecorded(found.chances, recorded).p
     first = np.where(recorded, -1.0, found.chances.p_family).argmax(axis=1)
-    right = [
-        FAMILIES[at] in set(each.disclosed) - set(each.recorded) for at, each in zip(first, held, strict=True)
-    ]
+    right = [FAMILIES[at] in each.lacking for at, each in zip(first, held, strict=True)]
     return held, scores, np.array(right)
 
 

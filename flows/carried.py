@@ -11,7 +11,7 @@ from triage.ranking.allocation import Carried
 from triage.ranking.recorded import local_day
 from triage.ranking.rules import fired
 from triage.ranking.scoring import Ranker, rescore
-from triage.reading.linking import Linked, Matter, comparable, is_long_past
+from triage.reading.linking import Linked, Matter, comparable, counting
 from triage.reading.records import Crime, Record
 from triage.settings import Settings
 from triage.store import Item, ItemCrime, ItemText
@@ -108,13 +108,9 @@ def rescored(
     """
     crimes = {crime.crime_ref: crime for crime in (*_stored_crimes(texts), *tonight.crimes_of(item))}
     known = tuple(crimes[reference] for reference in sorted(crimes))
-    # As everywhere, a crime long past that came by a claim alone is not of the matter.
-    claimed = _by_claim(item, texts, known, tonight, item.opened_at)
-    counting = [
-        crime for crime in known if crime.crime_ref not in claimed or not is_long_past(crime, item.opened_at)
-    ]
+    recorded = counting(known, _by_claim(item, texts, known, tonight, item.opened_at), item.opened_at)
     day = local_day(item.opened_at, settings)
-    score_01, families = rescore(model, item.p_families, counting, settings, day)
+    score_01, families = rescore(model, item.p_families, recorded, settings, day)
     carried = Carried(
         item_id=item.item_id,
         arm=item.arm,

@@ -25,7 +25,7 @@ def test_covered_families_count_as_recorded() -> None:
     for other in ({"status": "transferred"}, {"status": "cancelled"}, {"offence_code": "999/99"}):
         assert named([replace(crime, **other)], AT.date()) == set()
     assert named([replace(crime, offence_code="N100")], AT.date()) == set()
-    assert recorded_count([], AT.date()).tolist() == [False] * len(FAMILIES)
+    assert recorded_count([], AT.date()).tolist() == [0] * len(FAMILIES)
 
 
 def test_coverage_is_that_of_the_day_of_the_report() -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from typer.testing import CliRunner
 
 from triage.cli import app
 from triage.desk.score_extract import PART_RECORDS
+from triage.ranking.recorded import recorded_count
+from triage.reading import read_extract
+from triage.reading.linking import link
+from triage.settings import Settings
+
+NIGHT = date(2026, 10, 14)
 
 Run = Callable[..., Any]
 SAID = ("SHE SAYS HE RAPED HER LAST YEAR", "LOST DOG RETURNED", "HE PUNCHED HER IN THE FACE", "RTC NO INJURY")
@@ -78,6 +85,41 @@ def test_two_processes_write_what_one_does(folder: Path, tmp_path: Path) -> None
     for reference in RECORDED:
         table, number = reference.split("-")
         assert scores[reference] < scores[f"{table}-{int(number) + 28}"]
+
+
+def test_a_crime_counts_as_it_does_for_matters(folder: Path, tmp_path: Path) -> None:
+    """One long past that a text merely names counts for nothing, and one written twice counts once."""
+    extract, out = tmp_path / "named", tmp_path / "scores.csv"
+    extract.mkdir()
+    at = "2026-10-13T09:00+01:00"
+    texts = {
+        "L1": "",
+        "L2": "Previous crime 42/01111/19 refers.",
+        "L3": "Crime 42/02222/26 refers.",
+        "L4": "",
+    }
+    rows = [f"{name},{at},He raped her. {text}" for name, text in texts.items()]
+    (extract / "incidents.csv").write_text("\n".join(["record_ref,opened_at,text", *rows]) + "\n")
+    crimes = [
+        "42/01111/19,Z1,2019-03-01T09:00+00:00,rape,recorded",
+        "42/02222/26,Z2,2026-10-12T09:00+01:00,rape,recorded",
+        f"42/00700/26,L4,{at},rape,recorded",
+        f"42/700/26,L4,{at},rape,recorded",
+    ]
+    heads = "crime_ref,record_ref,recorded_at,offence_code,status"
+    (extract / "crimes.csv").write_text("\n".join([heads, *crimes]) + "\n")
+    done = score(folder, out, extract=str(extract))
+    assert done.exit_code == 0, done.stderr
+    found = {row["record_ref"]: row["score_01"] for row in pl.read_csv(out).iter_rows(named=True)}
+    assert found["L1"] == found["L2"] > found["L3"] == found["L4"]
+    matters = link(read_extract(extract, Settings()), Settings()).matters
+    counted = {each.root: recorded_count(each.recorded, NIGHT) for each in matters}
+    assert {name: int(counts.sum()) for name, counts in counted.items()} == {
+        "L1": 0,
+        "L2": 0,
+        "L3": 1,
+        "L4": 1,
+    }
 
 
 def test_a_model_that_is_built_first_serves_helpers_too(folder: Path, tmp_path: Path) -> None:

@@ -127,11 +127,11 @@ def add_train(app: typer.Typer, *, build: Builder, actor: Callable[[str | None],
             matters.extend(past.matters)
             digests.append(past.digest)
             typer.echo(past.said, err=True)
-        few = sum(len(matter.records) for matter in matters)
-        if no_corpus and not decisions and few < _FEW:
+        past_records = sum(len(matter.records) for matter in matters)
+        if no_corpus and not decisions and past_records < _FEW:
             typer.echo(
-                f"note: {few:,} past records alone teach little; without --no-corpus the model learns from"
-                " the corpus, too",
+                f"note: {past_records:,} past records alone teach little; without --no-corpus the model"
+                " learns from the corpus, too",
                 err=True,
             )
         known = _decisions(settings, moment, actor(None), tuple(by_group)) if decisions else ((), ())

@@ -29,10 +29,9 @@ class Since:
     before: str
 
 
-def _entries(kind: str) -> list[dict[str, Any]]:
-    text = files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8")
-    found: list[dict[str, Any]] = tomllib.loads(text)[kind]
-    return found
+_DATA: dict[str, Any] = tomllib.loads(
+    files("triage.language").joinpath("coverage.toml").read_text(encoding="utf-8")
+)
 
 
 def _rules() -> tuple[Rule, ...]:
@@ -43,13 +42,13 @@ def _rules() -> tuple[Rule, ...]:
             entry.get("from", date.min),
             entry.get("until", date.max),
         )
-        for entry in _entries("rule")
+        for entry in _DATA["rule"]
         if entry.get("in_effect", True)
     )
 
 
 RULES = _rules()
-SINCE = tuple(Since(entry["family"], entry["from"], entry["before"]) for entry in _entries("offence"))
+SINCE = tuple(Since(entry["family"], entry["from"], entry["before"]) for entry in _DATA["offence"])
 
 
 def covered_families(recorded: Iterable[str], on: date) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
@@ -13,7 +13,7 @@ from triage.reading.grouping import LINKS, Groups, Keys, comparable, group
 from triage.reading.records import RECORD_TABLES, Crime, Extract, Record
 from triage.settings import Settings
 
-__all__ = ["Claim", "Linked", "Matter", "comparable", "is_long_past", "link"]
+__all__ = ["Claim", "Linked", "Matter", "comparable", "counting", "is_long_past", "link"]
 #: A crime recorded so long before a matter opened, and known by a text's claim alone, is not of the matter.
 _LONG_PAST = timedelta(days=30)
 
@@ -41,12 +41,7 @@ class Matter:
     @property
     def recorded(self) -> tuple[Crime, ...]:
         """The crimes that count as recorded for it: not those long past that its texts merely name."""
-        opened_at = min(record.opened_at for record in self.records)
-        return tuple(
-            crime
-            for crime in self.crimes
-            if crime.crime_ref not in self.claimed or not is_long_past(crime, opened_at)
-        )
+        return counting(self.crimes, self.claimed, min(record.opened_at for record in self.records))
 
     @property
     def lead(self) -> Record:
@@ -69,6 +64,13 @@ def is_long_past(crime: Crime, opened_at: datetime) -> bool:
     A follow-up names the crime of the days before; "previous crime 42/01111/19 refers" is of another matter.
     """
     return crime.recorded_at < opened_at - _LONG_PAST
+
+
+def counting(crimes: Iterable[Crime], claimed: Collection[str], opened_at: datetime) -> tuple[Crime, ...]:
+    """Return the crimes that count as recorded for a matter, of which some are there by a claim alone."""
+    return tuple(
+        crime for crime in crimes if crime.crime_ref not in claimed or not is_long_past(crime, opened_at)
+    )
 
 
 def _reading_order(record: Record) -> tuple[bool, datetime, int, str]:
