@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -30,10 +31,12 @@ from training_data.history import mask_outcomes
 from triage.language.disclosures import PHRASES
 from triage.language.features import KINDS
 from triage.language.offences import FAMILIES
+from triage.language.text import Reading
 from triage.language.tokens import Ints
 from triage.learning.metrics import prevalence_weights, recall_at
 from triage.ranking import classifier, layers
 from triage.ranking.fitted import Bools, expit
+from triage.ranking.passages import window_of
 from triage.ranking.recorded import counts_of
 
 FOLDS = (("w1", "w4", "w7"), ("w2", "w5", "w8"), ("w3", "w6", "w9"))
@@ -79,6 +82,10 @@ class _NotAlone(layers.BlendedLayer):
         super().__init__()
 
 
+def _each_alone(reading: Reading) -> sp.csr_matrix:
+    return sp.identity(len(reading.owners), format="csr")
+
+
 class _ReadAlone(classifier.ClauseLayer):
     def fit(self, *arguments: Any) -> Self:
         self.trees_ = None
@@ -91,6 +98,7 @@ def _unsaid(questions: Ints, example: Example) -> Bools:
 
 ALONE, UNSTATED = "clauses read alone", "without stated acts"
 SHORT = "without copies amid dull entries"
+PASSAGES = "passages of one clause each"
 TAUGHT, UNSAID = "acts taken away taught in full", "a form's yes is no evidence"
 #: Name of a row: kinds of features, what is done to the records learnt from, the layer, and whether the
 #: records judged are masked too.
@@ -110,6 +118,7 @@ ROWS: dict[str, Row] = {
     "without single clauses": (KINDS, _same, layers.BlendedLayer, False),
     UNSTATED: (KINDS, _same, layers.BlendedLayer, False),
     SHORT: (KINDS, _same, layers.BlendedLayer, False),
+    PASSAGES: (KINDS, _same, layers.BlendedLayer, False),
     ALONE: (KINDS, _same, layers.BlendedLayer, False),
     TAUGHT: (KINDS, _same, layers.BlendedLayer, False),
     UNSAID: (KINDS, _same, layers.BlendedLayer, False),
@@ -128,6 +137,7 @@ def judge(
     kinds, change, layer, masked = ROWS[name]
     classifier.BlendedLayer = layer  # type: ignore[misc]
     classifier.ClauseLayer = _ReadAlone if name == ALONE else CLAUSE_LAYER  # type: ignore[misc]
+    classifier.window_of = _each_alone if name == PASSAGES else window_of
     linear.PHRASES = () if name == UNSTATED else PHRASES
     linear.AMID_SHARE = 0.0 if name == SHORT else AMID_SHARE
     linear._answered = _unsaid if name == UNSAID else ANSWERED

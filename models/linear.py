@@ -34,6 +34,9 @@ _OVERLAP = 0.3
 _SHORT_CLAUSES = 3
 #: Marks are kept for this many of a record's likeliest families, this many clauses each.
 _FAMILIES_MARKED, _CLAUSES_MARKED = 6, 2
+#: A family's second clause is marked from these log-odds on that it carries the family.
+# Source: docs/ranker.md; below them one in fifty is evidence.
+_SECOND_FROM = -4.0
 _ANSWER = re.compile(r"Q(\d+)=Y")
 _YES = PerType(lambda names: np.array([name.endswith("=y") for name in names], dtype=bool))
 
@@ -62,6 +65,8 @@ def build(table: TrainingTable) -> LinearModel:
     examples = (*table.examples, *amid(table.examples, AMID_SHARE))
     reading = read_texts([each.record for each in (*examples, *table.clauses)], PHRASES)
     labels = labels_of(reading, examples, table.clauses)
+    # The clauses of copies are learnt from where they stand first.
+    labels.marked[len(table.examples) : len(examples)] = False
     classifier = DisclosureModel(n_jobs=2).fit(reading, labels)
     # As scoring takes it: a crime recorded accounts for others too.
     recorded = np.array([counts_of(each.recorded, each.record.opened_at.date()) for each in examples])
@@ -164,11 +169,11 @@ def _marks(reading: Reading, found: Disclosure) -> Marks:
     of_record = np.repeat(np.arange(len(owners)), np.diff(np.append(first, len(speaking))))
     strength = found.clauses[speaking[:, None], likely[of_record]]
     clauses, families, margins = [], [], []
-    for _ in range(_CLAUSES_MARKED if len(speaking) else 0):
+    for place in range(_CLAUSES_MARKED if len(speaking) else 0):
         most = np.maximum.reduceat(strength, first, axis=0)
         places = np.where(strength == most[of_record], np.arange(len(speaking))[:, None], len(speaking))
         best = np.minimum.reduceat(places, first, axis=0)
-        there = np.isfinite(most)
+        there = most > (_SECOND_FROM if place else -np.inf)
         clauses.append(speaking[best[there]])
         families.append(likely[there])
         margins.append(most[there])

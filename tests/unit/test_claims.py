@@ -148,5 +148,5 @@ def test_references_in_the_corpus_are_found() -> None:
     assert found["clean"] <= 3
     assert quoting == {
         *("w34-072", "w34-089", "w39-058", "w41-043", "w41-085", "w41-127", "w42-059", "w42-088", "w42-125"),
-        *("w67-133", "w69-047"),
+        *("w67-133", "w69-047", "w100-081", "w100-084"),
     }

@@ -101,7 +101,7 @@ def test_clauses_teach_both_readers_and_no_layer(whole: tuple[Example, ...], can
     learnt: list[Bools] = []
 
     class Watched(DisclosureModel):
-        def fit_readers(self, material: Any, rows: Bools) -> tuple[UnitReader, UnitReader]:
+        def fit_readers(self, material: Any, rows: Bools) -> tuple[UnitReader, UnitReader, UnitReader]:
             learnt.append(rows)
             return super().fit_readers(material, rows)
 

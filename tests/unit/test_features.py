@@ -132,11 +132,8 @@ def test_margins_are_the_same_in_any_batch(
     assert len(np.unique(together[:, 0].round(6))) > 50
     beside = Record("incidents", "A2", AT, AT, f"HE LEFT. {CANARY}")
     for row in range(0, len(records), 9):
-        assert margins(reader, read_texts([records[row], beside]))[0] == pytest.approx(
-            together[row], abs=CLOSE
-        )
-    backwards = margins(reader, read_texts(records[::-1]))[::-1]
-    assert backwards == pytest.approx(together, abs=CLOSE)
+        assert np.array_equal(margins(reader, read_texts([records[row], beside]))[0], together[row])
+    assert np.array_equal(margins(reader, read_texts(records[::-1]))[::-1], together)
 
 
 def test_a_record_without_words_has_the_intercept(reader: UnitReader, reading: Reading) -> None:
@@ -164,7 +161,8 @@ def test_training_and_prediction_see_the_same_features(
         fitted = UnitReader(vocabulary, 0.3, KINDS).fit(units, known, spelt, y)
         found = fitted.margins(units, fitted.type_vectors(known, spelt))
         matrix, at_training = seen.pop()
-        assert found == pytest.approx(at_training, abs=CLOSE)
+        # What features add is kept to seven digits.
+        assert found == pytest.approx(at_training, abs=1e-5)
         assert np.ptp(found, axis=0).max() > 0.1
         assert_unit_length(matrix, fitted)
 

@@ -64,6 +64,7 @@ WITHIN = {
     "ranking": [
         "fitted",
         "linear_reader",
+        "passages",
         "readers",
         "signals",
         "fitting",

@@ -221,8 +221,10 @@ def _with_answers(read: Reading, given: Sequence[tuple[int, int, str]]) -> Readi
 
     Of each answer the record's row, the question's number and the word are given.
     """
-    index: dict[str, int] = {}
-    answer_words = [index.setdefault(word, len(read.types) + len(index)) for _, _, word in given]
+    # In an order of their own, so that what a record adds up to is the same to the last bit in any batch.
+    answers = sorted({word for _, _, word in given})
+    index = {word: len(read.types) + number for number, word in enumerate(answers)}
+    answer_words = [index[word] for _, _, word in given]
     rows = np.array([row for row, _, _ in given], dtype=np.int64)
     owners = np.concatenate([read.owners, rows])
     order = np.argsort(owners, kind="stable")
@@ -238,7 +240,7 @@ def _with_answers(read: Reading, given: Sequence[tuple[int, int, str]]) -> Readi
     numbers = np.array([number for _, number, _ in given], dtype=np.int64)
     return replace(
         read,
-        types=read.types.beside(list(index)),
+        types=read.types.beside(answers),
         words=np.concatenate([read.words, np.array(answer_words, dtype=np.int64)])[by_clause],
         clauses=clauses[by_clause],
         owners=owners[order],

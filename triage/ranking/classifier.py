@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from joblib import Parallel, delayed
 
 from triage.language.disclosures import Stated, find
@@ -16,6 +17,7 @@ from triage.language.text import Reading
 from triage.ranking.clause_layer import CLAUSES_MOST, ClauseLayer
 from triage.ranking.fitted import FLOOR, Bools, Floats, Line, expit, logit, noisy_or
 from triage.ranking.layers import BlendedLayer, Chances
+from triage.ranking.passages import window_of
 from triage.ranking.readers import TypeTable, UnitReader
 from triage.ranking.signals import OF_CLAUSES, Signals, gather
 
@@ -23,12 +25,15 @@ from triage.ranking.signals import OF_CLAUSES, Signals, gather
 _FOLDS_MOST = 5
 #: Number of the layout of fitted models: one more whenever their parts, what these ask for, or how words are
 #: read changes. The project's version then rises, too, so that models of before give way to new ones.
-_LAYOUT = 5
+_LAYOUT = 6
 #: How much a single clause counts to the reader of records, to whom a whole record counts 1.
 _SINGLE_WEIGHT = 0.05
 #: How much a clause counts to the reader of clauses that stands beside the fact which takes an offence away:
 #: by itself it may well tell of one.
 _BESIDE_FACT_WEIGHT = 0.1
+#: Of a passage only "any family" and "takes an offence away" are asked: of single families it told no more,
+#: and lost what stands in a long log. Source: docs/ranker.md.
+_OF_PASSAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +87,16 @@ class DisclosureModel:
     """Probability that each family is disclosed, from the record and from its clauses.
 
     Linear readers score every family, "any family" and "only apparent": one reads the whole record, one each
-    clause. Layers fitted on scores of groups that the readers had not seen (stacking) weigh each clause
-    against those beside it, and then the record against its best clauses, the sum over all, and those that
-    take an offence away. Whether any offence is disclosed is asked of the best clauses alone, too, since what
-    else stands in a record dilutes what the whole says.
+    clause. A third reads each passage, a clause with those beside it, for "any family" and what takes an
+    offence away. Layers fitted on scores of groups that the readers had not seen (stacking) weigh each
+    clause against those beside it, and then the record against its best clauses and passages, the sum over
+    all, and those that take an offence away. Whether any offence is disclosed is asked of the best clauses
+    alone, too, since what else stands in a record dilutes what the whole says.
 
     Parameters
     ----------
     record_C, clause_C : float
-        Inverse regularisation of the two readers.
+        Inverse regularisation of the reader of records, and of those of clauses and passages.
     kinds : sequence of str
         Kinds of features, of :data:`triage.language.features.KINDS`.
     n_jobs : int or None
@@ -119,10 +125,12 @@ class DisclosureModel:
             *self.vocabulary_.units(reading),
             self.vocabulary_.known(reading.types),
             self.vocabulary_.spelling(reading.types),
+            window_of(reading),
             y,
         )
         columns = y.families.shape[1] + 2
         whole, clauses = np.zeros((reading.records, columns + 2)), np.zeros((len(reading.owners), columns))
+        passages = np.zeros((len(clauses), _OF_PASSAGES))
         # What is no whole record is in no fold: it is learnt from whoever is held out.
         folds = np.full(reading.records, -1)
         folds[y.whole] = fold_numbers(y.groups[y.whole])
@@ -130,18 +138,19 @@ class DisclosureModel:
             delayed(_score_held_out)(self, material, folds == fold) for fold in range(folds.max() + 1)
         )
         for fold, margins in enumerate(held_out):
-            whole[folds == fold], clauses[(folds == fold)[reading.owners]] = margins
+            its = (folds == fold)[reading.owners]
+            whole[folds == fold], clauses[its], passages[its] = margins
         carried = self._fit_clause_layer(reading, clauses, y, folds)
-        across = gather(reading, find(reading), whole[:, :-2], clauses, carried).rows(y.whole)
+        across = gather(reading, find(reading), whole[:, :-2], clauses, passages, carried).rows(y.whole)
         #: Probabilities of groups unseen by the readers, for whoever fits a further layer.
         self.held_out_ = self._fit_layers(across, whole[y.whole, -2:], y)
-        self.record_reader_, self.clause_reader_ = self.fit_readers(
+        self.record_reader_, self.clause_reader_, self.passage_reader_ = self.fit_readers(
             material, np.ones(reading.records, dtype=bool)
         )
         return self
 
-    def fit_readers(self, material: _Material, rows: Bools) -> tuple[UnitReader, UnitReader]:
-        """Return readers of record and clause, fitted on some of the records."""
+    def fit_readers(self, material: _Material, rows: Bools) -> tuple[UnitReader, UnitReader, UnitReader]:
+        """Return readers of record, clause and passage, fitted on some of the records."""
         y, owners = material.labels, material.reading.owners
         apparent = np.zeros(material.reading.records, dtype=bool)
         apparent[owners[y.cancelling]] = True
@@ -150,9 +159,6 @@ class DisclosureModel:
         unasked = np.zeros((material.reading.records, y.families.shape[1] + 4), dtype=bool)
         unasked[:, -2:] = ~(y.whole & y.beside)[:, None]
         unasked[y.again, -2] = True
-        beside_fact = (apparent & y.whole)[owners] & ~y.cancelling
-        others = y.several[owners] & ~y.clauses.any(axis=1, keepdims=True)
-        nothing = np.zeros(len(owners), dtype=bool)
         record_reader = UnitReader(self.vocabulary_, self.record_C, self.kinds).fit(
             material.records.rows(rows),
             material.known,
@@ -161,15 +167,41 @@ class DisclosureModel:
             np.where(y.whole, y.weights, _SINGLE_WEIGHT)[rows],
             unknown=unasked[rows],
         )
-        clause_reader = UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
-            material.clauses.rows(clauses),
+        return (
+            record_reader,
+            self._fit_reader_of_clauses(material, clauses, apparent),
+            self._fit_reader_of_clauses(material, clauses, apparent, material.window[clauses][:, clauses]),
+        )
+
+    def _fit_reader_of_clauses(
+        self, material: _Material, rows: Bools, apparent: Bools, window: sp.csr_matrix | None = None
+    ) -> UnitReader:
+        """Return a reader fitted on some clauses or, with their window, on the passages about them.
+
+        That of clauses reads the families, "any family" and "takes an offence away"; that of passages the
+        last two.
+        """
+        y, owners = material.labels, material.reading.owners[rows]
+        carrying, cancelling = y.clauses[rows], y.cancelling[rows]
+        if window is not None:
+            carrying = np.asarray(window @ carrying > 0)
+            cancelling = np.asarray(window @ cancelling > 0)
+        carries = np.asarray(carrying.any(axis=1))
+        beside_fact = (apparent & y.whole)[owners] & ~cancelling
+        others = y.several[owners] & ~carries[:, None]
+        labels = np.column_stack([carrying, carries, cancelling])
+        unknown = np.column_stack([others, others.any(axis=1), np.zeros(len(owners), dtype=bool)])
+        if window is not None:
+            labels, unknown = labels[:, -_OF_PASSAGES:], unknown[:, -_OF_PASSAGES:]
+        return UnitReader(self.vocabulary_, self.clause_C, self.kinds).fit(
+            material.clauses.rows(rows),
             material.known,
             material.spelt,
-            np.column_stack([y.clauses, y.clauses.any(axis=1), y.cancelling])[clauses],
-            np.where(beside_fact, _BESIDE_FACT_WEIGHT, 1.0)[clauses],
-            unknown=np.column_stack([others, others.any(axis=1), nothing])[clauses],
+            labels,
+            np.where(beside_fact, _BESIDE_FACT_WEIGHT, 1.0),
+            unknown=unknown,
+            window=window,
         )
-        return record_reader, clause_reader
 
     def _fit_clause_layer(
         self, reading: Reading, clauses: Floats, y: Labels, folds: npt.NDArray[np.int64]
@@ -216,16 +248,19 @@ class DisclosureModel:
     def predict(self, reading: Reading) -> Disclosure:
         """Return what each record of a reading, made with the phrases of ``disclosures``, discloses."""
         if not hasattr(self, "_table"):
-            self._table = TypeTable(self.vocabulary_, (self.record_reader_, self.clause_reader_))
+            self._table = TypeTable(
+                self.vocabulary_, (self.record_reader_, self.clause_reader_, self.passage_reader_)
+            )
         vectors = self._table.of(reading)
         units = self.vocabulary_.units(reading)
         whole = self.record_reader_.margins(units.records, vectors[0])
         clauses = self.clause_reader_.margins(units.clauses, vectors[1])
+        passages = self.passage_reader_.margins(units.clauses, vectors[2], window_of(reading))
         found = self.clause_layer_.predict(reading, clauses)
         margins = clauses[:, :-2]
         carried = found.strongest(reading.owners, reading.records, margins.shape[1])
         stated = find(reading)
-        signals = gather(reading, stated, whole[:, :-2], clauses, carried)
+        signals = gather(reading, stated, whole[:, :-2], clauses, passages, carried)
         return Disclosure(self._chances(signals, whole[:, -2:]), found.over(margins), clauses[:, -1], stated)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -268,6 +303,7 @@ class _Material:
     clauses: Units
     known: Any
     spelt: Any
+    window: sp.csr_matrix
     labels: Labels
 
 
@@ -286,14 +322,17 @@ def fold_numbers(groups: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
     return fold_of[numbers.ravel()]
 
 
-def _score_held_out(model: DisclosureModel, material: _Material, held: Bools) -> tuple[Floats, Floats]:
-    record_reader, clause_reader = model.fit_readers(material, ~held)
-    return (
-        record_reader.margins(
-            material.records.rows(held), record_reader.type_vectors(material.known, material.spelt)
-        ),
-        clause_reader.margins(
-            material.clauses.rows(held[material.reading.owners]),
-            clause_reader.type_vectors(material.known, material.spelt),
-        ),
+def _score_held_out(model: DisclosureModel, material: _Material, held: Bools) -> tuple[Floats, ...]:
+    """Return the margins of records, clauses and passages that readers fitted on all others give."""
+    of_clauses = held[material.reading.owners]
+    clauses, window = material.clauses.rows(of_clauses), material.window[of_clauses][:, of_clauses]
+    read = zip(
+        model.fit_readers(material, ~held),
+        (material.records.rows(held), clauses, clauses),
+        (None, None, window),
+        strict=True,
+    )
+    return tuple(
+        reader.margins(units, reader.type_vectors(material.known, material.spelt), beside)
+        for reader, units, beside in read
     )

@@ -33,10 +33,10 @@ def fit_trees(X: Floats, y: Bools, weight: Floats | None) -> Trees:
 def booster() -> HistGradientBoostingClassifier:
     """Return what is fitted: small trees, of no more leaves than :class:`Trees` can keep."""
     return HistGradientBoostingClassifier(
-        max_iter=30,
-        learning_rate=0.2,
-        max_leaf_nodes=12,
-        min_samples_leaf=40,
+        max_iter=60,
+        learning_rate=0.15,
+        max_leaf_nodes=16,
+        min_samples_leaf=60,
         l2_regularization=10.0,
         early_stopping=False,
         random_state=0,

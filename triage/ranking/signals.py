@@ -37,8 +37,10 @@ class Signals:
         return self.families.reshape(-1, self.families.shape[2]), self.records
 
 
-def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, carried: Floats) -> Signals:
-    """Return the signals of records from acts stated, the margins of both readers and the layer of clauses.
+def gather(
+    reading: Reading, stated: Stated, whole: Floats, clauses: Floats, passages: Floats, carried: Floats
+) -> Signals:
+    """Return the signals of records from acts stated, the margins of the readers and the layer of clauses.
 
     Parameters
     ----------
@@ -49,6 +51,8 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, car
     whole, clauses : ndarray of shape (records, families + 2) and (clauses, families + 2)
         Margins: the families, "any family", and last "apparent only" for a record and "takes an offence
         away" for a clause.
+    passages : ndarray of shape (clauses, 2)
+        Margins of the passage about each clause: "any family" and "takes an offence away".
     carried : ndarray of shape (records, families, 2)
         How surely the two strongest clauses carry each family, as log-odds.
     """
@@ -56,9 +60,11 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, car
     first = np.searchsorted(reading.owners, np.arange(records + 1))
     filled = np.flatnonzero(np.diff(first))
     best, second, total = (np.full(whole.shape, FLOOR), np.full(whole.shape, FLOOR), np.zeros(whole.shape))
+    passage = np.full((records, passages.shape[1]), FLOOR)
     if len(filled):
         at = first[filled]
         best[filled] = np.maximum.reduceat(clauses, at, axis=0)
+        passage[filled] = np.maximum.reduceat(passages, at, axis=0)
         total[filled] = np.add.reduceat(_softplus(clauses), at, axis=0)
         below = np.where(clauses == best[reading.owners], FLOOR, clauses)
         second[filled] = np.maximum.reduceat(below, at, axis=0)
@@ -78,6 +84,7 @@ def gather(reading: Reading, stated: Stated, whole: Floats, clauses: Floats, car
                 logit(noisy_or(expit(surest))),
                 best[:, families:],
                 _cancelling_beside(reading, first, clauses),
+                passage,
                 whole[:, families:],
                 total[:, families:],
                 second[:, families:],
