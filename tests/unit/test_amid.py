@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from models import linear
 from training_data.amid import amid
+from training_data.build import TrainingTable
 from training_data.examples import UNDATED, Example
+from triage.ranking.classifier import DisclosureModel, Labels
 from triage.reading.records import Record
 
 
@@ -56,3 +60,31 @@ def test_records_whose_evidence_nobody_marked_are_not_copied(examples: list[Exam
     assert amid(unmarked, 1.0) == []
     history = [replace(each, marked=False) if each.disclosed else each for each in examples]
     assert {bool(each.disclosed) for each in amid(history, 1.0)} == {False}
+
+
+def test_clauses_of_copies_are_learnt_from_where_they_stand_first(
+    monkeypatch: pytest.MonkeyPatch, examples: list[Example]
+) -> None:
+    class LabelledError(Exception):
+        """Ends the fit once its labels are known."""
+
+    seen: list[Labels] = []
+
+    def fit(_: DisclosureModel, reading: object, y: Labels) -> None:
+        seen.append(y)
+        raise LabelledError
+
+    monkeypatch.setattr(linear, "AMID_SHARE", 1.0)
+    monkeypatch.setattr(DisclosureModel, "fit", fit)
+    clause = example("c1", 1, "His bike was taken", disclosed=("theft",), evidence=("His bike was taken",))
+    with pytest.raises(LabelledError):
+        linear.build(TrainingTable(tuple(examples), "", clauses=(clause,)))
+    [labels] = seen
+    copies = len(amid(examples, 1.0))
+    first, copied = np.arange(len(examples)), len(examples) + np.arange(copies)
+    assert labels.marked[first].all()
+    assert labels.marked[-1]
+    assert not labels.marked[copied].any()
+    # The layers learn from them all the same.
+    assert labels.whole[copied].all()
+    assert labels.placed[copied].all()

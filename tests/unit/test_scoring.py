@@ -318,6 +318,20 @@ def test_a_strangulation_reported_before_2022_is_named_as_the_assault_it_was(lin
     assert score(linear, [recorded])["A1"].score_01 < scores[1].score_01 / 2
 
 
+def test_a_second_clause_of_a_family_is_marked_only_where_it_carries_it(
+    linear: Ranker, of_the_corpus: Sequence[Matter]
+) -> None:
+    marks = linear.disclose([each.records[0] for each in of_the_corpus]).marks
+    found: dict[tuple[int, int], list[float]] = {}
+    for owner, family, margin in zip(marks.owners, marks.families, marks.margins, strict=True):
+        if family >= 0:
+            found.setdefault((int(owner), int(family)), []).append(float(margin))
+    seconds = [min(margins) for margins in found.values() if len(margins) == 2]
+    assert max(map(len, found.values())) == 2
+    assert 0 < len(seconds) < len(found)
+    assert min(seconds) > models.linear._SECOND_FROM > min(map(max, found.values()))
+
+
 @pytest.fixture(scope="module")
 def several() -> Ranker:
     """A model that learnt of several victims, too."""
