@@ -9,16 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from training_data.clauses import clause_files, clauses_in
 from training_data.decisions import decision_examples
-from training_data.examples import UNDATED, Example
+from training_data.examples import Example
 from training_data.groups import Kin, grouped
 from training_data.history import history_examples
+from training_data.labelled import labelled_record
 from training_data.weights import WeightReport, selection_weights
-from triage.errors import UsageError, known_names
-from triage.language.offences import FAMILIES
+from triage.errors import UsageError
 from triage.reading.grouping import comparable
 from triage.reading.linking import Matter
 from triage.reading.records import Record
@@ -26,14 +25,6 @@ from triage.review.labels import Decided, Queued
 from triage.settings import Settings
 
 CORPUS_DIR = Path(__file__).parent / "corpus"
-#: The corpus's names of sources to tables of the extract.
-SOURCE_TABLES = {
-    "incident": "incidents",
-    "domestic_noncrime": "domestic_noncrimes",
-    "dash": "assessments",
-    "referral": "referrals",
-    "cancelled_crime": "cancelled_crimes",
-}
 #: Records `…a` and `…b` of a writer are a contrast pair.
 _PAIR_LETTER = re.compile(r"(?<=[0-9])[ab]$")
 
@@ -82,10 +73,12 @@ def corpus_table(paths: Sequence[Path] = ()) -> TrainingTable:
         digest.update(content)
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                examples.append(_example(line, f"{path.name}, line {number}"))
+                examples.append(labelled_record(line, f"{path.name}, line {number}"))
     if not examples:
         raise UsageError(
-            "no labelled records found", where=str(CORPUS_DIR), mend="name a corpus file that holds records"
+            "no labelled records found",
+            where=", ".join(map(str, paths)) or str(CORPUS_DIR),
+            mend="name a corpus file that holds records",
         )
     examples.sort(key=lambda each: each.record.record_ref)
     clauses: list[Example] = []
@@ -262,42 +255,3 @@ def with_history(table: TrainingTable, matters: Sequence[Matter], digests: Seque
         )
     digest = hashlib.sha256("\n".join([table.digest, *digests]).encode())
     return replace(table, examples=(*table.examples, *history), digest=digest.hexdigest())
-
-
-def _example(line: str, where: str) -> Example:
-    mend = "training_data/corpus/codebook.md describes the fields"
-    try:
-        raw: dict[str, Any] = json.loads(line)
-        record = Record(
-            source=SOURCE_TABLES[raw["source"]],
-            record_ref=raw["id"],
-            opened_at=UNDATED,
-            closed_at=UNDATED,
-            text=raw["text"],
-            opening_code=raw["opening_code"],
-            closing_code=raw["closing_code"],
-            form_version="dash-police-27" if raw["dash"] else "",
-            answers={int(number): answer for number, answer in raw["dash"].items()},
-        )
-        example = Example(
-            record,
-            raw["id"].split("-")[0],
-            tuple(raw["disclosed"]),
-            tuple(raw["recorded"]),
-            tuple(raw["evidence"]),
-            tuple(raw.get("cancels", ())),
-            again=tuple(raw.get("again", ())),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"not a labelled record ({type(error).__name__})", where=where, mend=mend) from None
-    for family in (*example.disclosed, *example.recorded, *example.again):
-        if family not in FAMILIES:
-            raise UsageError(f"family {known_names(family, FAMILIES)}", where=where, mend=mend)
-    for family in example.again:
-        if family not in example.disclosed or family not in example.recorded:
-            raise UsageError(
-                f"another victim of {family!r} is named, which is not both disclosed and recorded",
-                where=where,
-                mend=mend,
-            )
-    return example

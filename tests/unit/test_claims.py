@@ -129,6 +129,37 @@ def test_a_duplicate_is_verified_only_by_a_log(canary: str) -> None:
     assert claim == Claim("duplicate", "XX-1-0117", claim.start, claim.end, "verified")
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("He is on bail for {}.", "other_occasion"),
+        ("Previous: {} on 13/11.", "other_occasion"),
+        ("Crime {} is a different matter with another victim.", "other_occasion"),
+        ("Suspect also wanted re {}.", "other_occasion"),
+        ("Last week's slap was crimed as {}.", "other_occasion"),
+        ("NOT crimed under {}, she says.", "other_occasion"),
+        ("Crime {} quoted by the caller is for another address.", "other_occasion"),
+        ("Crimed {}. He is on bail for another matter.", "verified"),
+        ("On bail to his mother's. Crime {} refers.", "verified"),
+        ("Crime {} for last night, no other victim.", "verified"),
+        ("Crimed {}, seen last week by DAU.", "verified"),
+        ("Separate crime recorded for the damage, {}.", "verified"),
+    ],
+    ids=map(str, count(1)),
+)
+def test_a_crime_that_a_text_calls_another_matters(text: str, status: str, canary: str) -> None:
+    assert _status(text.format("42/123/26"), canary) == [status]
+
+
+@pytest.mark.parametrize(
+    "named", ["DUPLICATE OF 42/123/26", "dup of 42/00123/26", "duplicate of crime 42/123/26"]
+)
+def test_a_duplicate_of_a_crime_names_the_crime(named: str, canary: str) -> None:
+    text = f"{canary} {named}, which stands"
+    (claim,) = check_claims(find_claims(text), text, crimes={"42/123/26": "42/00123/26"})
+    assert (claim.kind, claim.reference, claim.status) == ("crime", "42/00123/26", "verified")
+
+
 def test_references_in_the_corpus_are_found() -> None:
     """Of the 298 `recorded` records of w1 to w9, 239 write a reference, read by hand; clean ones hardly any.
 

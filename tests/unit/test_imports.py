@@ -41,6 +41,7 @@ WITHIN = {
         "checks",
         "accepted",
         "extract",
+        "cues",
         "claims",
         "hashing",
         "repeats",

@@ -113,6 +113,35 @@ def test_repeated_calls(
         assert matters[0].links == {again.key: "repeat"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "linked"),
+    [
+        ("goods worth £310 taken", "goods worth £95 taken", False),
+        ("goods worth £1,310.00 taken", "goods worth £1310 taken", True),
+        ("his van LK19 ABC there", "his van LK21 XYZ there", False),
+        ("his van LK19 ABC there", "his van LK19ABC there", True),
+        ("stopped in SW1A 1AA then", "stopped in SW1A 2AA then", False),
+        ("goods worth £310 taken", "goods of no value taken", True),
+    ],
+)
+def test_reports_on_one_template_are_told_apart_by_what_they_name(
+    one: str, other: str, linked: bool, settings: Settings, record: Any
+) -> None:
+    logs = [record("incidents", name, text=f"{STORY} {said}") for name, said in (("L1", one), ("L2", other))]
+    assert _link(settings, *logs).counts["linked_repeat"] == linked
+
+
+def test_a_crime_of_another_occasion_is_not_the_matters(settings: Settings, record: Any) -> None:
+    before = record("incidents", "L1", -200)
+    tonight = record("incidents", "L2", 0, "Tonight he slapped her. He is on bail for 42/50011/26.")
+    linked = _link(settings, before, tonight, crimes=(_crime("42/50011/26", "L1"),))
+    by_lead = {matter.lead.record_ref: matter for matter in linked.matters}
+    assert by_lead["L1"].recorded
+    assert by_lead["L2"].crimes == ()
+    assert [claim.status for claim in by_lead["L2"].claims[tonight.key]] == ["other_occasion"]
+    assert linked.counts["claims_other_occasion"] == 1
+
+
 def test_short_and_different_texts_do_not_repeat(settings: Settings, record: Any) -> None:
     stock = "no trace on arrival area searched"
     other = " ".join(reversed(STORY.split()))

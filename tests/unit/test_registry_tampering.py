@@ -80,6 +80,21 @@ def test_a_model_of_another_machine_is_foreign(own: Path, tmp_path: Path) -> Non
     assert registry.load(here, "invented", trusted=trusted(here)).model.learnt_prevalence == 0.5
 
 
+def test_a_model_whose_manifest_is_gone_is_refused_and_not_built_anew(own: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(own, copy)
+    model = registry.listing(own)[0]["model_id"]
+    (copy / model / "manifest.json").unlink()
+    for asked in (
+        lambda: registry.serving(copy, "invented", trusted(own)),
+        lambda: registry.load(copy, model, trusted=trusted(own)),
+    ):
+        with pytest.raises(ModelError, match="no manifest") as caught:
+            asked()
+        assert caught.value.exit_code == 12
+        assert model in str(caught.value)
+
+
 def test_with_no_trusted_key_nothing_is_loaded(own: Path) -> None:
     for each in registry.listing(own):
         with pytest.raises(ModelError, match="trusted: none"):

@@ -165,8 +165,18 @@ def test_a_file_of_labelled_records(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"disclosed": ["murder"]}, "'murder' is unknown"),
-        ({"source": "tweet"}, "KeyError"),
-        ({"dash": []}, "AttributeError"),
+        ({"source": "tweet"}, "source 'tweet' is unknown"),
+        ({"text": None}, "`text` is no text"),
+        ({"closing_code": 5}, "`closing_code` is no text"),
+        ({"recorded": "theft"}, "`recorded` is no list of texts"),
+        ({"cancels": [5]}, "`cancels` is no list of texts"),
+        ({"dash": []}, "`dash` is no object"),
+        ({"dash": {"99": "Y"}}, "questions are 1 to 27"),
+        ({"dash": {"18": "yes"}}, "answers Y, N or NK"),
+        ({"evidence": []}, "0 places for 1 families"),
+        ({"evidence": [f"{CANARY} NEVER SAID"]}, "place 1 of `evidence`"),
+        ({"cancels": [""]}, "place 1 of `cancels`"),
+        ({"kind": "clean"}, "`kind` contradicts"),
         ({"again": ["murder"]}, "'murder' is unknown"),
         ({"again": ["violence_without_injury"]}, "not both disclosed and recorded"),
     ],
@@ -179,6 +189,17 @@ def test_a_wrong_line_is_named_without_its_text(tmp_path: Path, change: dict[str
     assert said in str(caught.value)
     assert "mine.jsonl, line 2" in str(caught.value)
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("{", "JSONDecodeError"), ("[]", "no JSON object"), ('{"id": "t1-001"}', "`source` is")],
+)
+def test_a_line_that_is_no_labelled_record(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(UsageError, match=said):
+        corpus_table([path])
 
 
 def test_another_victims_crime_is_missed_beside_a_recorded_one(tmp_path: Path) -> None:
@@ -197,5 +218,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_no_corpus(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text("")
-    with pytest.raises(UsageError, match="no labelled records"):
+    with pytest.raises(UsageError, match=r"no labelled records[\s\S]*mine\.jsonl"):
         corpus_table([tmp_path / "mine.jsonl"])

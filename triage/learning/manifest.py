@@ -72,8 +72,15 @@ def listing(registry_dir: Path) -> tuple[dict[str, Any], ...]:
     Raises
     ------
     ModelError
-        If a manifest cannot be read.
+        If a manifest cannot be read, or a model has none.
     """
+    for path in sorted(registry_dir.glob(f"[!.]*/{MODEL}")):
+        if not (path.parent / MANIFEST).exists():
+            raise ModelError(
+                "the model has no manifest",
+                where=str(path.parent),
+                mend="restore the folder from a backup, or move it away",
+            )
     manifests = [read(path.parent) for path in sorted(registry_dir.glob(f"[!.]*/{MANIFEST}"))]
     newest = sorted(manifests, key=lambda each: (each["as_of"], number_of(each), each["model_id"]))
     return tuple(reversed(newest))

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from triage.reading.cues import is_of_other_force, is_of_other_occasion
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -25,8 +27,9 @@ class Claim:
     """A reference that a text names, as character offsets, and whether the crimes table bears it out.
 
     ``kind`` is ``crime``, ``n100`` or ``duplicate``; ``status`` is ``verified`` (a crime or record of the
-    extract has this reference), ``unknown`` or ``other_force``. ``reference`` is as written; where
-    verified, it is the reference of that crime or record in the extract.
+    extract has this reference), ``other_occasion`` (a crime has it, of which the text says that it is another
+    matter's), ``unknown`` or ``other_force``. ``reference`` is as written; where a crime or record of the
+    extract has it, it is as written there.
     """
 
     kind: str
@@ -36,9 +39,6 @@ class Claim:
     status: str
 
 
-#: Characters either side of a reference in which a cue for another force counts (the distance in sample N5 of
-#: domain.md 6.3, with room).
-CUE_WINDOW_CHARACTERS = 60
 _RANGE_MOST = 20
 _RANGE = re.compile(r"(\d{2}/)(\d{5})-(\d{1,2})")
 
@@ -115,28 +115,6 @@ _ROUGH_DUPLICATE = (
 )
 _NUMBER_GROUPS = tuple(name + place for place in "123" for name in ("dated", "plain"))
 
-_OTHER_FORCE = re.compile(
-    r"\b(?:(?:other|another|host|home)\s+force|xfer|constabulary|police scotland|british transport police"
-    r"|(?:btp|psni|gmp)\s+(?:crime|ref|log|own|recorded)|met(?:ropolitan)? police|they accept"
-    r"|ownership accepted|their\s+(?:own\s+)?(?:ref|reference|log|crime|number)"
-    r"|(?<!statement )(?<!evidence )(?<!actions )transfer(?:red)?\b(?!\s+to\s+(?:the\s+|a\s+)?"
-    r"(?:cid|ppu|cai[tu]|hospital|a\s?&\s?e|a\s?\+\s?e|ae|ward|custody|ambulance|officer|pc)\b))\b"
-    r"|\w+shire police\b|(?-i:\b[A-Z][a-z]+ Police\b)",
-    re.IGNORECASE,
-)
-# One of these stands in every such cue; looking for them first saves most of the time.
-_FORCE_LETTERS = (
-    "force",
-    "xfer",
-    "constabulary",
-    "police",
-    "btp",
-    "psni",
-    "gmp",
-    "accept",
-    "their",
-    "transfer",
-)
 _LEADING_WORD = re.compile(
     r"^(?:CRIMES?|CRNS?|CR|OCCURRENCE|OCC|NICHE|N100)(?=[\s/.:#-]|\d)(?:[\s/.:#-]*(?:REF|NO|NUMBER)\b)?[\s/.:#-]*"
 )
@@ -349,9 +327,7 @@ def _other_force(claim: Claim, text: str, own: Collection[str]) -> bool:
     prefixed = claim.kind != "duplicate" and len(written) > 1 and len(written[0]) <= 3
     if own and prefixed:
         return _bare(written[0]) not in own
-    around = text[max(0, claim.start - CUE_WINDOW_CHARACTERS) : claim.end + CUE_WINDOW_CHARACTERS]
-    folded = around.casefold()
-    return any(letters in folded for letters in _FORCE_LETTERS) and bool(_OTHER_FORCE.search(around))
+    return is_of_other_force(text, claim.start, claim.end)
 
 
 def check_claims(
@@ -379,20 +355,24 @@ def check_claims(
         Returns the reference of the one record that a log number means, None where none or several fit.
     own_force_prefixes : sequence of str
         First parts of this force's crime references; where empty, only a cue in words tells another force's.
-        A reference that the crimes table holds is always ``verified``, whatever stands beside it.
+        A reference that the crimes table holds is never another force's, whatever stands beside it.
     """
     own = {_bare(prefix.strip().upper()) for prefix in own_force_prefixes}
     checked = []
     for claim in claims:
-        if claim.kind == "duplicate":
+        compared = canonical(claim.reference)
+        if claim.kind == "duplicate" and not (_shape(claim.reference) == "full" and compared in crimes):
             reference = log_named(claim.reference)
         else:
-            compared = canonical(claim.reference)
+            # "Duplicate of 42/123/26" names a crime, where one has this reference.
+            claim = replace(claim, kind="crime") if claim.kind == "duplicate" else claim
             reference = crimes.get(compared)
             if reference is None and compared in records:
                 continue
         if reference is not None:
-            checked.append(replace(claim, reference=reference, status="verified"))
+            other = claim.kind != "duplicate" and is_of_other_occasion(text, claim.start, claim.end)
+            status = "other_occasion" if other else "verified"
+            checked.append(replace(claim, reference=reference, status=status))
         elif _other_force(claim, text, own):
             checked.append(replace(claim, status="other_force"))
         else:

@@ -177,5 +177,8 @@ def _counts(matters: list[Matter], groups: Groups) -> dict[str, int]:
         "crimes_orphan": len(groups.orphans),
         "crimes_orphan_claimed": sum(crime.crime_ref in groups.named for crime in groups.orphans),
         "crimes_cancelled_by_record": groups.cancelled,
-        **{f"claims_{status}": statuses[status] for status in ("verified", "unknown", "other_force")},
+        **{
+            f"claims_{status}": statuses[status]
+            for status in ("verified", "unknown", "other_force", "other_occasion")
+        },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,12 @@ _LETTERS += bytes(range(128, 256))
 _NO_LETTER = r"[^\w\x00-\x7f]|[[^\x00-\x7f]&&\d]"
 _BEYOND_ASCII = r"[^\x00-\x7f]"
 _HALF = np.uint64(32)
+# What two calls about one thing name alike, and two reports on one template name apart.
+_NAMING = (
+    re.compile(r"£\s?\d[\d,]*(?:\.\d\d)?"),  # sums
+    re.compile(r"\b[A-Z]{2}\d{2}\s?[A-Z]{3}\b"),  # registration marks
+    re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b"),  # postcodes
+)
 
 
 def hashed_shingles(texts: pl.Series) -> tuple[Hashes, Ints]:
@@ -102,13 +109,17 @@ class Narratives:
     areas: Sequence[str]
 
 
-def find_repeats(narratives: Narratives, settings: Settings) -> Iterator[tuple[int, int]]:
+def find_repeats(
+    narratives: Narratives, settings: Settings, *, named: bool = True
+) -> Iterator[tuple[int, int]]:
     """Yield (place of a record, place of the first record that it repeats), in the order of opening.
 
     A record repeats another if it was opened within ``repeat_hours`` after it, both have at least
     ``repeat_min_words`` words, the Jaccard similarity of their three-word shingles is at least
-    ``repeat_similarity``, and their ``area`` is the same where both have one. A record that repeats another
-    is not itself repeated by a third: else a stock text used every day would make one endless matter.
+    ``repeat_similarity``, and their ``area`` is the same where both have one. Of sums of money, registration
+    marks and postcodes, where both name some, they have one in common: a shop's reports of thefts stand on
+    one template and are alike but for these. A record that repeats another is not itself repeated by a third:
+    else a stock text used every day would make one endless matter.
 
     Parameters
     ----------
@@ -116,6 +127,8 @@ def find_repeats(narratives: Narratives, settings: Settings) -> Iterator[tuple[i
         In any order of opening.
     settings : Settings
         ``repeat_hours`` (hours), ``repeat_similarity`` (share), ``repeat_min_words`` (words).
+    named : bool, optional
+        Whether what they name tells them apart; not where near-duplicates are looked for.
 
     Source: domain.md 9, point 9 (repeat calls are one thread); shingles and MinHash: Broder 1997.
     """
@@ -139,7 +152,8 @@ def find_repeats(narratives: Narratives, settings: Settings) -> Iterator[tuple[i
         for place, its_keys, mine in zip(part.tolist(), keys[part].tolist(), halves, strict=True):
             for first, theirs in firsts.like(its_keys, opened_at[place]):
                 apart = areas[place] and areas[first] and areas[place] != areas[first]
-                if not apart and _similarity(mine, theirs) >= least:
+                alike_enough = not apart and _similarity(mine, theirs) >= least
+                if alike_enough and not (named and _name_apart(texts[place], texts[first])):
                     yield place, first
                     break
             else:
@@ -169,6 +183,21 @@ def _similarity(one: Halves, other: Halves) -> float:
     ours, theirs = set(one.tolist()), set(other.tolist())
     common = len(ours & theirs)
     return common / (len(ours) + len(theirs) - common)
+
+
+def _name_apart(one: str, other: str) -> bool:
+    """Return whether two texts name sums, marks or postcodes and have none of them in common.
+
+    >>> _name_apart("Perfume taken, £310.", "Formula taken, £95."), _name_apart("£310 of scent", "no value")
+    (True, False)
+    """
+    for naming in _NAMING:
+        ours, theirs = (
+            {re.sub(r"[\s,]|\.00$", "", each) for each in naming.findall(text)} for text in (one, other)
+        )
+        if ours and theirs and not ours & theirs:
+            return True
+    return False
 
 
 def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> Halves:
