@@ -27,7 +27,7 @@ _OTHER_FORCE = re.compile(
 _FORCE_LETTERS = (
     *("force", "xfer", "constabulary", "police", "btp", "psni", "gmp", "accept", "their", "transfer"),
 )
-#: Characters on either side of a reference, within its own sentence, in which one for another occasion counts.
+#: Characters either side of a reference, within its own sentence, in which a cue for another occasion counts.
 _SENTENCE_CHARACTERS = 60
 _SENTENCE_ENDS = re.compile(r"[.;\n](?!\d)")
 _THINGS = (
