@@ -34,6 +34,7 @@ def _found(text: str, canary: str) -> list[tuple[str, str]]:
         ("occ 2500321 created", [("crime", "2500321")]),
         ("S4 put on, 54250031190, OIC 1408", [("crime", "54250031190")]),
         ("fresh report 61-0911-25, the 3rd stays", [("crime", "61-0911-25")]),
+        ("fresh report 42/50003/2026, the 3rd stays", [("crime", "42/50003/2026")]),
         ("N100 XX/80001/26. RES: XFER", [("n100", "XX/80001/26")]),
         ("incident of rape N100 retained here at 66/1210/25", [("n100", "66/1210/25")]),
         ("3 X CRIMES RAISED 14/40021-23", [("crime", f"14/4002{n}") for n in (1, 2, 3)]),

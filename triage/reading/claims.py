@@ -122,24 +122,26 @@ _LEADING_WORD = re.compile(
 
 _RUN = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[/-]")
+# The year of a reference of three parts, written in full.
+_LONG_YEAR = re.compile(r"^([^/]+/[^/]+)/20([1-9][0-9])$")
 # What a reference begins with where a crime word may have to go, or holds where letters are not only A to Z.
 _CRIME_WORD_FIRST = r"^[^A-Z0-9]*(?:CR|OCC|NICHE|N100)|[^\x00-\x7f]"
 
 
 def canonical(reference: str) -> str:
-    """Return a reference as it compares: no crime word, one separator, no leading noughts.
+    """Return a reference as it compares: no crime word, one separator, no leading noughts, a short year.
 
-    >>> canonical("CR 42/00123/26"), canonical("crime 42-123-26"), canonical("14/05529")
+    >>> canonical("CR 42/00123/26"), canonical("crime 42-123-2026"), canonical("14/05529")
     ('42/123/26', '42/123/26', '14/5529')
     """
     bare = _LEADING_WORD.sub("", reference.strip().upper())
-    return "/".join(_bare(part) for part in _RUN.findall(bare))
+    return _LONG_YEAR.sub(r"\1/\2", "/".join(_bare(part) for part in _RUN.findall(bare)))
 
 
 def canonical_all(references: Sequence[str]) -> list[str]:
     """Return many references as ``canonical`` returns each.
 
-    >>> canonical_all(["42/00123/26", "CR 7", "é/05"])
+    >>> canonical_all(["42/00123/2026", "CR 7", "é/05"])
     ['42/123/26', '7', 'É/5']
     """
     upper = pl.Series(references, dtype=pl.String).str.to_uppercase()
@@ -147,7 +149,8 @@ def canonical_all(references: Sequence[str]) -> list[str]:
     # Each part stands between two bars of its own, so that one can be changed without the next.
     parts = upper.str.replace_all(r"[^A-Z0-9]+", "||").str.strip_chars("|")
     bare = ("|" + parts + "|").str.replace_all(r"\|0+([0-9]+)\|", "|$1|").str.strip_chars("|")
-    found: list[str] = bare.str.replace_all("||", "/", literal=True).to_list()
+    joined = bare.str.replace_all("||", "/", literal=True)
+    found: list[str] = joined.str.replace(_LONG_YEAR.pattern, "$1/$2").to_list()
     for place in others:
         found[place] = canonical(references[place])
     return found
@@ -171,7 +174,8 @@ def _shape(reference: str) -> str:
     parts = _BETWEEN.split(reference)
     lengths = [len(part) for part in parts]
     lettered = parts[0].isalpha()
-    if len(parts) == 3 and (lettered or lengths[0] <= 3) and 3 <= lengths[1] <= 7 and lengths[2] == 2:
+    year = lengths[-1] == 2 or (lengths[-1] == 4 and parts[-1].startswith("20"))
+    if len(parts) == 3 and (lettered or lengths[0] <= 3) and 3 <= lengths[1] <= 7 and year:
         return "full"
     if len(parts) == 2 and not lettered:
         if (lengths[0] >= 6 and lengths[1] == 2) or (lengths[0] == 2 and lengths[1] == 5):
