@@ -3,8 +3,8 @@
 A repeat caller's log names the crimes of before beside what happened tonight. To take one of these for the
 record of tonight's would hide a victim.
 
-Source: domain.md 6.3 (other forces), and the wording beside 4,359 references in training_data/corpus and the
-records of the same kind: of those with a cue of another occasion, few are the crime that the text tells of.
+Source: domain.md 6.3 (other forces), and the wording beside the 4,388 references in training_data/corpus: 67
+have a cue of another occasion, and at most 13 of these are of the crime that the text tells of.
 """
 
 from __future__ import annotations
