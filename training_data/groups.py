@@ -86,7 +86,7 @@ def _alike(texts: Sequence[str], settings: Settings) -> Iterator[tuple[int, int]
             yield place, said.setdefault(words, place)
     # All opened at one moment, so that no window parts them.
     narratives = Narratives(pl.Series(texts, dtype=pl.String), [0] * len(texts), [""] * len(texts))
-    yield from find_repeats(narratives, settings, named=False)
+    yield from find_repeats(narratives, settings, names_tell_apart=False)
 
 
 def grouped(

@@ -10,7 +10,7 @@ from typing import Any
 from training_data.examples import UNDATED, Example
 from triage.errors import UsageError, known_names
 from triage.language.offences import FAMILIES
-from triage.reading.records import Record
+from triage.reading.records import ANSWERS, Record
 
 #: The corpus's names of sources to tables of the extract.
 SOURCE_TABLES = {
@@ -20,9 +20,8 @@ SOURCE_TABLES = {
     "referral": "referrals",
     "cancelled_crime": "cancelled_crimes",
 }
-#: Questions of the 27-item police form, and its answers.
+#: Questions of the 27-item police form.
 QUESTIONS = range(1, 28)
-ANSWERS = ("Y", "N", "NK")
 _MEND = "training_data/corpus/codebook.md describes the fields"
 _TEXTS = ("id", "source", "text", "opening_code", "closing_code")
 _LISTS = ("disclosed", "recorded", "evidence")

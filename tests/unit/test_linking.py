@@ -131,6 +131,14 @@ def test_reports_on_one_template_are_told_apart_by_what_they_name(
     assert _link(settings, *logs).counts["linked_repeat"] == linked
 
 
+def test_a_repeat_on_a_template_repeats_the_report_that_names_the_same(
+    settings: Settings, record: Any
+) -> None:
+    sums = {"L1": "£310", "L2": "£95", "L3": "£40", "L4": "£95"}
+    logs = [record("incidents", name, at, f"{STORY} {sums[name]}") for at, name in enumerate(sums)]
+    assert _refs(_link(settings, *logs)) == {frozenset(["L1"]), frozenset(["L2", "L4"]), frozenset(["L3"])}
+
+
 def test_a_crime_of_another_occasion_is_not_the_matters(settings: Settings, record: Any) -> None:
     before = record("incidents", "L1", -200)
     tonight = record("incidents", "L2", 0, "Tonight he slapped her. He is on bail for 42/50011/26.")

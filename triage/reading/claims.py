@@ -365,11 +365,12 @@ def check_claims(
     checked = []
     for claim in claims:
         compared = canonical(claim.reference)
-        if claim.kind == "duplicate" and not (_shape(claim.reference) == "full" and compared in crimes):
+        if claim.kind == "duplicate" and _shape(claim.reference) == "full" and compared in crimes:
+            # "Duplicate of 42/123/26" names a crime, where one has this reference.
+            claim = replace(claim, kind="crime")
+        if claim.kind == "duplicate":
             reference = log_named(claim.reference)
         else:
-            # "Duplicate of 42/123/26" names a crime, where one has this reference.
-            claim = replace(claim, kind="crime") if claim.kind == "duplicate" else claim
             reference = crimes.get(compared)
             if reference is None and compared in records:
                 continue

@@ -38,6 +38,7 @@ _NAMING = (
     re.compile(r"\b[A-Z]{2}\d{2}\s?[A-Z]{3}\b"),  # registration marks
     re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b"),  # postcodes
 )
+_AS_WRITTEN = re.compile(r"[\s,]|\.00$")
 
 
 def hashed_shingles(texts: pl.Series) -> tuple[Hashes, Ints]:
@@ -110,7 +111,7 @@ class Narratives:
 
 
 def find_repeats(
-    narratives: Narratives, settings: Settings, *, named: bool = True
+    narratives: Narratives, settings: Settings, *, names_tell_apart: bool = True
 ) -> Iterator[tuple[int, int]]:
     """Yield (place of a record, place of the first record that it repeats), in the order of opening.
 
@@ -127,7 +128,7 @@ def find_repeats(
         In any order of opening.
     settings : Settings
         ``repeat_hours`` (hours), ``repeat_similarity`` (share), ``repeat_min_words`` (words).
-    named : bool, optional
+    names_tell_apart : bool, optional
         Whether what they name tells them apart; not where near-duplicates are looked for.
 
     Source: domain.md 9, point 9 (repeat calls are one thread); shingles and MinHash: Broder 1997.
@@ -144,7 +145,7 @@ def find_repeats(
         keys[part] = _band_keys(hashes, starts, bands, rows)
     long = order[words[order] >= max(settings.repeat_min_words, SHINGLE_WORDS)]
     alike = long[_share_two_bands(keys[long], np.array(opened_at, dtype=np.int64)[long], window)]
-    firsts = _Firsts(window)
+    firsts, variants = _Firsts(window), _Variants(texts)
     for part in _parts(alike):
         hashes, starts = hashed_shingles(texts.gather(part))
         # Half of each hash tells two shingles of two texts apart.
@@ -152,10 +153,12 @@ def find_repeats(
         for place, its_keys, mine in zip(part.tolist(), keys[part].tolist(), halves, strict=True):
             for first, theirs in firsts.like(its_keys, opened_at[place]):
                 apart = areas[place] and areas[first] and areas[place] != areas[first]
-                alike_enough = not apart and _similarity(mine, theirs) >= least
-                if alike_enough and not (named and _name_apart(texts[place], texts[first])):
-                    yield place, first
-                    break
+                if apart or _similarity(mine, theirs) < least:
+                    continue
+                repeated = variants.repeated(place, first) if names_tell_apart else first
+                if repeated is not None:
+                    yield place, repeated
+                break
             else:
                 firsts.add(place, its_keys, opened_at[place], mine)
 
@@ -185,6 +188,30 @@ def _similarity(one: Halves, other: Halves) -> float:
     return common / (len(ours) + len(theirs) - common)
 
 
+class _Variants:
+    """Records on the template of a first one that name other things than it, by what they name.
+
+    They stand for the first and are compared with no later record but by name: else a thousand reports on one
+    template would each be compared with all before.
+    """
+
+    def __init__(self, texts: pl.Series) -> None:
+        self._texts = texts
+        self._by_name: dict[tuple[int, str], int] = {}
+
+    def repeated(self, place: int, first: int) -> int | None:
+        """Return the first, or the variant of it, that a record repeats; else take it in as a variant."""
+        text = self._texts[place]
+        if not _name_apart(text, self._texts[first]):
+            return first
+        names = [name for naming in _NAMING for name in sorted(_names(naming, text))]
+        for name in names:
+            known = self._by_name.setdefault((first, name), place)
+            if known != place and not _name_apart(text, self._texts[known]):
+                return known
+        return None
+
+
 def _name_apart(one: str, other: str) -> bool:
     """Return whether two texts name sums, marks or postcodes and have none of them in common.
 
@@ -192,12 +219,14 @@ def _name_apart(one: str, other: str) -> bool:
     (True, False)
     """
     for naming in _NAMING:
-        ours, theirs = (
-            {re.sub(r"[\s,]|\.00$", "", each) for each in naming.findall(text)} for text in (one, other)
-        )
+        ours, theirs = _names(naming, one), _names(naming, other)
         if ours and theirs and not ours & theirs:
             return True
     return False
+
+
+def _names(naming: re.Pattern[str], text: str) -> set[str]:
+    return {_AS_WRITTEN.sub("", each) for each in naming.findall(text)}
 
 
 def _band_keys(hashes: Hashes, starts: Ints, bands: int, rows: int) -> Halves:
