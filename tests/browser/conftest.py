@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     Response,
@@ -139,6 +140,12 @@ class House:
         self.watch.over(context)
         self.contexts.append(context)
         return context.new_page()
+
+
+def follow(control: Locator) -> None:
+    """Click what leads to a page, and wait until the whole of that page stands, its script with it."""
+    with control.page.expect_navigation():
+        control.click()
 
 
 @pytest.fixture(scope="package")

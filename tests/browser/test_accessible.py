@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import House
+from tests.browser.conftest import House, follow
 from tests.browser.invented import HOSTILE, LINKED, item_id
 from triage.review.outcomes import FoundCrime, Outcome
 
@@ -37,7 +37,7 @@ def press(key: str, page: Page) -> None:
 def look_up(reference: str, page: Page) -> None:
     """Search for a reference."""
     page.get_by_label("Reference").fill(reference)
-    page.locator("main button").click()
+    follow(page.locator("main button"))
 
 
 READ, DISPUTE = f"/items/{item_id(LINKED)}", f"/desk/disputes/{item_id(DISPUTED)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import House
+from tests.browser.conftest import House, follow
 from tests.browser.invented import CRIME, crime, item_id
 from triage.review.outcomes import FoundCrime, Outcome
 
@@ -98,13 +98,13 @@ def put(page: Page, name: str, value: str) -> None:
 
 def save(page: Page, button: str = "Save and next") -> None:
     """Send the form."""
-    page.get_by_role("button", name=button, exact=True).click()
+    follow(page.get_by_role("button", name=button, exact=True))
 
 
 def test_ten_items_are_worked_without_a_script(house: House) -> None:
     page = house.sign_in(ANN, script=False)
     page.goto("/queue")
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     for filled in WORKED:
         expect(page.locator("h1")).to_contain_text(filled.reference)
         fill(page, filled)
@@ -119,7 +119,7 @@ def test_ten_items_are_worked_without_a_script(house: House) -> None:
 def test_nothing_offers_what_only_a_script_does(house: House) -> None:
     page = house.sign_in(ANN, script=False)
     page.goto("/queue")
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     expect(page.locator("h1")).to_contain_text("XX-0417")
     assert page.locator(".scripted").count() > 0
     for each in page.locator(".scripted").all():
@@ -129,7 +129,7 @@ def test_nothing_offers_what_only_a_script_does(house: House) -> None:
 def test_every_mistake_is_named_at_its_field_and_nothing_typed_is_lost(house: House) -> None:
     page = house.sign_in(ANN)
     page.goto("/queue")
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     fill(
         page,
         Filled(
@@ -153,7 +153,7 @@ def test_every_mistake_is_named_at_its_field_and_nothing_typed_is_lost(house: Ho
     for link in errors.get_by_role("link").all():
         link.click()
         target = str(link.get_attribute("href"))
-        assert page.evaluate("document.activeElement.id") == target.removeprefix("#")
+        expect(page.locator(target)).to_be_focused()
     assert page.locator("[name=notes]").input_value() == "kept as typed"
     assert page.locator("[name=crimes-1-offence_code]").input_value() == "8/77"
     assert [each.act for each in house.store.history(item_id("XX-0417"))] == ["claim"]
@@ -168,7 +168,7 @@ def test_every_mistake_is_named_at_its_field_and_nothing_typed_is_lost(house: Ho
 def test_a_row_is_added_without_losing_what_was_typed(house: House) -> None:
     page = house.sign_in(ANN, script=False)
     page.goto("/queue")
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     rows = page.locator("fieldset.crime")
     expect(rows).to_have_count(3)
     fill(page, Filled("XX-0417", "yes", (FoundCrime("rape"), FoundCrime("theft"), FoundCrime("burglary"))))

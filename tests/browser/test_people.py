@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import House
+from tests.browser.conftest import House, follow
 from tests.browser.invented import crime, item_id
 from tests.browser.test_by_forms import Filled, fill, open_all, put, save
 
@@ -25,7 +25,7 @@ STRANGLED = Filled(
 def start(page: Page) -> str:
     """Take the next open item from the queue and return its reference."""
     page.goto("/queue")
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     return str(page.locator("h1").text_content()).split()[0]
 
 
@@ -67,12 +67,12 @@ def test_who_comes_second_is_told_and_gets_another_item(house: House) -> None:
     ann, ben = house.sign_in(ANN), house.sign_in(BEN)
     for page in (ann, ben):
         page.goto(f"/items/{item_id(FIRST)}")
-    ann.get_by_role("button", name="Claim this item").click()
+    follow(ann.get_by_role("button", name="Claim this item"))
     expect(ann.locator(".top")).to_contain_text("with you until")
-    ben.get_by_role("button", name="Claim this item").click()
+    follow(ben.get_by_role("button", name="Claim this item"))
     expect(ben.locator("main")).to_contain_text("claimed")
     expect(ben.get_by_role("button", name="Save and next")).to_have_count(0)
-    ben.get_by_role("link", name="Back to the queue").click()
+    follow(ben.get_by_role("link", name="Back to the queue"))
     expect(ben.get_by_role("row").filter(has_text=FIRST)).to_contain_text(ANN)
     assert start(ben) == SECOND
     assert acts(house, FIRST) == [("claim", ANN)]
@@ -85,7 +85,7 @@ def test_what_was_typed_survives_a_claim_that_ended(house: House) -> None:
     house.clock.pass_by(minutes=house.settings.claim_minutes + 1)
     save(ann)
     expect(ann.get_by_role("alert")).to_contain_text("not saved")
-    ann.get_by_role("button", name="Claim it again").click()
+    follow(ann.get_by_role("button", name="Claim it again"))
     assert ann.locator("[name=notes]").input_value() == "amber teapot"
     house.clock.pass_by(minutes=house.settings.claim_minutes + 1)
     assert start(ben) == FIRST
@@ -139,21 +139,20 @@ def test_a_dispute_is_ruled_on_at_the_registrars_desk(open_house: Callable[..., 
     save(ben)
     assert house.store.review(item_id(FIRST), house.clock(), house.rules).state == "disputed"
     rae.goto("/desk")
-    rae.get_by_role("region", name="Items that two people decided differently").get_by_role("link").click()
+    follow(rae.get_by_role("region", name="Items that two people decided differently").get_by_role("link"))
     compared = rae.get_by_role("region", name="Decisions side by side")
     for words in (ANN, BEN, "differs", "Non-fatal strangulation", "GRABBED HER BY THE THROAT"):
         expect(compared).to_contain_text(words)
-    rae.get_by_role("link", name="first decision").click()
+    follow(rae.get_by_role("link", name="first decision"))
     assert rae.locator("[name=crimes-0-family]").input_value() == "non_fatal_strangulation"
     expect(rae.locator("[data-toggle=non_fatal_strangulation]")).to_have_attribute("aria-pressed", "true")
-    rae.wait_for_load_state()
     rae.get_by_role("heading", level=1).click()
     for key in "22":  # put in and taken back; Enter rules nothing
         rae.keyboard.press(key)
     rae.keyboard.press("Enter")
     open_all(rae)
     put(rae, "reason_not_recorded", "R1")
-    rae.get_by_role("button", name="Rule", exact=True).click()
+    follow(rae.get_by_role("button", name="Rule", exact=True))
     expect(rae.locator("h1")).to_contain_text("desk")
     review = house.store.review(item_id(FIRST), house.clock(), house.rules)
     assert review.state == "closed"
@@ -173,9 +172,8 @@ def test_undo_is_a_correction_that_keeps_what_was_first_said(house: House) -> No
     fill(page, STRANGLED)
     save(page)
     page.goto("/mine")
-    page.get_by_role("link", name="Undo").click()
+    follow(page.get_by_role("link", name="Undo"))
     assert page.locator("[name=crimes-0-family]").input_value() == "non_fatal_strangulation"
-    page.wait_for_load_state()
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("c")
     save(page, "Save")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import House
+from tests.browser.conftest import House, follow
 from tests.browser.invented import CONTROL, EMPTY, HOSTILE, LINKED, SCRIPT, crime, item_id
 
 ANN = "ann.auditor"
@@ -40,18 +40,18 @@ def test_highlights_switched_off_stay_off_from_item_to_item(house: House) -> Non
     page = house.sign_in(ANN)
     page.goto("/queue")
     page.keyboard.press("n")
-    page.get_by_role("link", name="Switch highlights off").click()
+    follow(page.get_by_role("link", name="Switch highlights off"))
     expect(page.locator("mark")).to_have_count(0)
     expect(page.get_by_role("link", name="Switch highlights on")).to_be_visible()
-    page.wait_for_load_state()
     # Places that are not shown cannot be stepped to or named by a key.
     page.keyboard.press("j")
     page.keyboard.press("3")
     assert page.locator("[name=crimes-0-place]").input_value() == ""
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("XX-0422")
+    page.wait_for_load_state()
     expect(page.locator("mark")).to_have_count(0)
-    page.get_by_role("link", name="Switch highlights on").click()
+    follow(page.get_by_role("link", name="Switch highlights on"))
     assert marked(page) == ["BIKE AND DRILL GONE"]
 
 
@@ -59,7 +59,7 @@ def test_items_drawn_at_random_begin_without_marks(open_house: Callable[..., Hou
     page = open_house().sign_in(ANN)
     page.goto(f"/items/{item_id(CONTROL)}")
     expect(page.locator("mark")).to_have_count(0)
-    page.get_by_role("link", name="Switch highlights on").click()
+    follow(page.get_by_role("link", name="Switch highlights on"))
     assert marked(page) == ["KICKED IN"]
     page = open_house(control_highlights=True).sign_in(ANN)
     page.goto(f"/items/{item_id(CONTROL)}")
@@ -69,11 +69,10 @@ def test_items_drawn_at_random_begin_without_marks(open_house: Callable[..., Hou
 def test_a_script_in_a_text_is_shown_and_does_not_run(house: House) -> None:
     page = house.sign_in(ANN)
     page.goto(f"/items/{item_id(HOSTILE)}")
-    page.wait_for_load_state()
     assert HOSTILE in page.title()
     expect(page.locator(".entries")).to_contain_text(SCRIPT)
     assert page.locator("main img, main script").count() == 0
-    page.get_by_role("button", name="Claim this item").click()
+    follow(page.get_by_role("button", name="Claim this item"))
     places = page.locator("[name=crimes-0-place] option").all_text_contents()
     assert [each for each in places if "<script>" in each]
     assert HOSTILE in page.title()
@@ -85,9 +84,8 @@ def test_an_item_without_a_narrative_says_so_and_can_be_decided(house: House) ->
     page = house.sign_in(ANN)
     page.goto(f"/items/{item_id(EMPTY)}")
     expect(page.locator("main")).to_contain_text("there is no narrative to read")
-    page.get_by_role("button", name="Claim this item").click()
+    follow(page.get_by_role("button", name="Claim this item"))
     expect(page.get_by_role("button", name="Save and next")).to_be_visible()
-    page.wait_for_load_state()
     page.keyboard.press("u")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text(LINKED)
