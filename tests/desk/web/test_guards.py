@@ -200,12 +200,14 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site, audit
 
 def test_only_the_workbook_may_be_larger(open_site: Callable[..., Site]) -> None:
     site = open_site(upload_bytes_max=FORM_BYTES_MAX * 2)
+    own = ("Host: localhost", "X-Forwarded-User: a.auditor", "Sec-Fetch-Site: same-origin")
     with site.client("a.auditor") as browser:
         book = {"file": ("x.xlsx", b"x" * int(FORM_BYTES_MAX * 1.5))}
         assert browser.post(WORKBOOK, files=book).status_code not in (413, 404)
-        assert browser.post("/workbook/export", files=book).status_code == 413
-        larger = {"file": ("x.xlsx", b"x" * (FORM_BYTES_MAX * 2))}
-        assert browser.post(WORKBOOK, files=larger).status_code == 413
+    # Announced and not sent: a body under way could reset the connection before the answer is read.
+    for path, length in (("/workbook/export", FORM_BYTES_MAX * 1.5), (WORKBOOK, FORM_BYTES_MAX * 2 + 1)):
+        status = raw(site, f"POST {path} HTTP/1.1", *own, f"Content-Length: {int(length)}")
+        assert status.startswith(b"HTTP/1.1 413"), path
 
 
 # Rates
