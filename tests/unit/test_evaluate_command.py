@@ -132,6 +132,16 @@ def test_records_that_models_learn_from_are_pointed_out(run: Run) -> None:
     assert "20 of the 20 labelled records stand in the corpus that ships" in result.stderr
 
 
+def test_labels_of_other_texts_are_pointed_out(run: Run) -> None:
+    assert "another text" not in run("extract", "--truth", "truth.jsonl").stderr
+    labels = Path("truth.jsonl").read_text(encoding="utf-8")
+    Path("truth.jsonl").write_text(labels.replace("DOG RETURNED 5", "DOG SEEN 5"), encoding="utf-8")
+    result = run("extract", "--truth", "truth.jsonl")
+    assert result.exit_code == 0, result.stderr
+    assert "1 of the 20 labelled records have another text in the extract, XX-5 first" in result.stderr
+    assert CANARY not in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

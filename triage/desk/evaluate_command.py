@@ -88,6 +88,7 @@ def add_evaluate(
             typer.echo(f"{name}: model {loaded.model_id}", err=True)
         typer.echo(f"{comparison(reports)}\n\n{details(reports[0])}")
         _warn_of_learnt(known, labelled(()))
+        _warn_of_other_texts(known, linked)
         if plot:
             _draw(reports, plot)
         if figures:
@@ -145,6 +146,22 @@ def _warn_of_learnt(known: Sequence[Labelled], shipped: Sequence[Labelled]) -> N
         typer.echo(
             f"{seen} of the {len(known)} labelled records stand in the corpus that ships, from which models "
             "learn: on them the figures say nothing of records that a model never saw",
+            err=True,
+        )
+
+
+def _warn_of_other_texts(known: Sequence[Labelled], linked: Linked) -> None:
+    """Say so where a labelled text is not the one that was scored."""
+    texts = {record.key: record.text for matter in linked.matters for record in matter.records}
+    other = [
+        each.record.record_ref
+        for each in known
+        if each.record.key in texts and each.record.text.split() != texts[each.record.key].split()
+    ]
+    if other:
+        typer.echo(
+            f"{len(other)} of the {len(known)} labelled records have another text in the extract, {other[0]} "
+            "first: the extract's was scored, and labels and evidence may not fit it",
             err=True,
         )
 
